@@ -1,0 +1,17 @@
+"""The errors a person may meet. Each message is a whole sentence that says what to do."""
+
+
+class S2VTError(ValueError):
+    """Something the caller gave cannot be used; `str(error)` is fit to be shown as it is."""
+
+
+class VideoError(S2VTError):
+    """A file that is not a readable video, or a time range that holds no frame of it."""
+
+
+class CheckpointError(S2VTError):
+    """A checkpoint or backbone folder that is incomplete, damaged, or not what it says it is."""
+
+
+class CorpusError(S2VTError):
+    """A corpus folder that lacks a file the command needs."""

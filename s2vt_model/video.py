@@ -1,0 +1,328 @@
+"""A video file -> `Clip`: the frames S2VT looks at, each with its next neighbour and its time.
+
+Containers lie about their number of frames, so it is used as a guess only: frames are decoded one
+after the other, counted, and a guess that proves wrong costs a second pass, never a wrong clip.
+At most `max_frames` frames (and neighbours) are in memory at any time, whatever the film's length.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# FFmpeg reports every damaged packet on stderr; a visitor gets one sentence from us instead.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+import cv2
+
+from s2vt_model.errors import VideoError
+from s2vt_model.progress import Progress, Work
+
+SHORT_SIDE_PX = 320  # larger frames are shrunk on reading: no backbone looks closer
+LONG_SIDE_PX = 1280
+PROGRESS_EVERY_FRAMES = 50
+GUESS_TOLERANCE = 0.02  # a spread over 98 % or 102 % of a long clip still spreads over the clip
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a video the model sees: every `every`-th, `max_frames` at most.
+
+    Every 10th frame is the paper's rule (section 4.2). Longer clips are covered evenly from their
+    first frame to their last, where the authors' scripts cut the tail off.
+    """
+
+    every: int = 10
+    max_frames: int = 32
+
+    def positions(self, count: int) -> list[int]:
+        """Positions, in 0..count-1, of the frames to take from `count` frames."""
+        if count <= self.every * self.max_frames:
+            return list(range(0, count, self.every))
+        return np.linspace(0, count - 1, self.max_frames).round().astype(int).tolist()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The sampled frames of one video. N is at most the sampling's `max_frames`."""
+
+    frames: np.ndarray  # (N, H, W, 3) uint8 RGB, upright
+    next_frames: np.ndarray  # (N, H, W, 3) the source's following frames; the last may repeat itself
+    indices: tuple[int, ...]  # N frame numbers in the source file, counted from 0
+    times_s: tuple[float, ...]  # N presentation times in the source file
+    duration_s: float  # of the part that was read, its last frame included
+    source_frames: int  # frames decoded in that part
+    source_size: tuple[int, int]  # (height, width) before shrinking
+    complete: bool  # False where the file broke off before the end its container announces
+
+    def usage(self) -> str:
+        """One sentence on which frames were used."""
+        seen, total = len(self.indices), self.source_frames
+        if total == 1:
+            text = "The video has a single frame; the model saw it."
+        elif seen == total:
+            text = f"The model saw all {total} frames."
+        else:
+            gaps = np.diff(self.indices) if seen > 1 else np.array([total])
+            step = f"every {_ordinal(int(gaps[0]))}" if gaps.min() == gaps.max() else "evenly spread"
+            text = (
+                f"The model saw {seen} of {total} frames ({step}), from "
+                f"{self.times_s[0]:.1f} s to {self.times_s[-1]:.1f} s."
+            )
+        if not self.complete:
+            text += " The file breaks off early; what could be read of it was used."
+        return text
+
+
+def read_clip(
+    path: str | Path,
+    sampling: Sampling,
+    start: float | None = None,
+    end: float | None = None,
+) -> Work[Clip]:
+    """Decode `path` and keep the frames `sampling` asks for between `start` and `end` (seconds).
+
+    Yields `Progress`; returns the `Clip`. Raises `VideoError` with a sentence for a visitor.
+    """
+    path = Path(path)
+    _check_range(start, end)
+    _check_file(path)
+
+    guess = _guess_count(path, start, end)
+    # Without a guess, assume a clip short enough for every 10th frame, and count as we go.
+    planned = guess or sampling.every * sampling.max_frames
+    positions = sampling.positions(planned)
+    decoded = yield from _decode(path, positions, start, end)
+    if decoded.count == 0:
+        raise VideoError(_nothing_in_range(path, decoded, start, end))
+    if not _covers(sampling, decoded.count, planned):
+        positions = sampling.positions(decoded.count)
+        decoded = yield from _decode(path, positions, start, end)
+    if decoded.count <= sampling.every * sampling.max_frames:
+        positions = sampling.positions(decoded.count)
+
+    shots = [decoded.shots[p] for p in positions if p in decoded.shots]
+    # A video whose size changes midway is brought to the size of its first frame.
+    height, width = shots[0].frame.shape[:2]
+    return Clip(
+        frames=np.stack([_resize(s.frame, height, width) for s in shots]),
+        next_frames=np.stack([_resize(s.next_frame, height, width) for s in shots]),
+        indices=tuple(s.index for s in shots),
+        times_s=tuple(round(s.time_s, 4) for s in shots),
+        duration_s=round(decoded.duration_s, 4),
+        source_frames=decoded.count,
+        source_size=decoded.size,
+        complete=start is not None or end is not None or guess is None or decoded.count >= 0.9 * guess,
+    )
+
+
+# --- one pass over the file ------------------------------------------------------------------
+
+
+@dataclass
+class _Shot:
+    """A sampled frame and the frame that follows it."""
+
+    index: int
+    time_s: float
+    frame: np.ndarray
+    next_frame: np.ndarray
+
+
+@dataclass
+class _Decoded:
+    """What one pass found."""
+
+    shots: dict[int, _Shot]  # by position within the range
+    count: int  # frames within the range
+    duration_s: float
+    end_of_file_s: float
+    size: tuple[int, int]
+
+
+def _decode(
+    path: Path, positions: Sequence[int], start: float | None, end: float | None
+) -> Work[_Decoded]:
+    wanted = set(positions)
+    capture = _open(path)
+    try:
+        announced = _announced_seconds(capture)
+        until = end if end is not None else announced
+        shots: dict[int, _Shot] = {}
+        count, size = 0, (0, 0)
+        first_s = last_s = end_of_file_s = 0.0
+        for index, time_s, gap_s in _timeline(capture):
+            end_of_file_s = time_s + gap_s
+            if end is not None and time_s > end:
+                break
+            if start is None or time_s >= start:
+                position, count = count, count + 1
+                first_s = time_s if position == 0 else first_s
+                last_s = end_of_file_s
+                if position in wanted or position - 1 in wanted:
+                    ok, picture = capture.retrieve()
+                    if ok:
+                        size = picture.shape[:2] if not shots else size
+                        picture = _prepare(picture)
+                        if position - 1 in shots:
+                            shots[position - 1].next_frame = picture
+                        if position in wanted:
+                            shots[position] = _Shot(index, time_s, picture, picture)
+            if index % PROGRESS_EVERY_FRAMES == 0:
+                fraction = min(time_s / until, 1.0) if until else None
+                yield Progress("read", fraction, f"Reading the video: {time_s:.1f} s")
+        if count and not shots:
+            raise VideoError(f"“{path.name}” has frames, but none of them could be decoded.")
+        return _Decoded(shots, count, last_s - first_s, end_of_file_s, size)
+    finally:
+        capture.release()
+
+
+def _timeline(capture: cv2.VideoCapture) -> Iterator[tuple[int, float, float]]:
+    """Grab frame after frame; yield its index, its time and the gap to its predecessor (s).
+
+    Where a container carries no usable time stamps (they must grow), the frame rate stands in.
+    """
+    gap_s = 1 / _frame_rate(capture)
+    index, previous_s = 0, -gap_s
+    while capture.grab():
+        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if not math.isfinite(time_s) or time_s <= previous_s:
+            time_s = previous_s + gap_s
+        if index:
+            gap_s = time_s - previous_s
+        yield index, time_s, gap_s
+        index, previous_s = index + 1, time_s
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    # An absolute path cannot be mistaken for a protocol ("concat:…") or an image pattern.
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise VideoError(_why_unreadable(path))
+    return capture
+
+
+def _prepare(picture: np.ndarray) -> np.ndarray:
+    """BGR as OpenCV hands it out -> RGB, shrunk to the size limits."""
+    height, width = picture.shape[:2]
+    scale = min(SHORT_SIDE_PX / min(height, width), LONG_SIDE_PX / max(height, width), 1.0)
+    picture = _resize(picture, max(round(height * scale), 1), max(round(width * scale), 1))
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def _resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    if picture.shape[:2] == (height, width):
+        return picture
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+# --- guesses ---------------------------------------------------------------------------------
+
+
+def _frame_rate(capture: cv2.VideoCapture) -> float:
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if math.isfinite(rate) and 0.01 <= rate <= 1000 else 25.0
+
+
+def _announced_seconds(capture: cv2.VideoCapture) -> float | None:
+    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return count / _frame_rate(capture) if math.isfinite(count) and 0 < count < 1e8 else None
+
+
+def _guess_count(path: Path, start: float | None, end: float | None) -> int | None:
+    """How many frames the container says lie in the range; None where it makes no sense."""
+    capture = _open(path)
+    try:
+        seconds = _announced_seconds(capture)
+        if seconds is None:
+            return None
+        seconds = min(end, seconds) - (start or 0) if end is not None else seconds - (start or 0)
+        return max(round(seconds * _frame_rate(capture)), 1)
+    finally:
+        capture.release()
+
+
+def _covers(sampling: Sampling, count: int, planned: int) -> bool:
+    """Whether positions planned for `planned` frames do for the `count` there really are."""
+    if count <= sampling.every * sampling.max_frames:
+        return planned <= sampling.every * sampling.max_frames
+    return abs(count - planned) <= GUESS_TOLERANCE * count and planned > sampling.every * sampling.max_frames
+
+
+# --- sentences -------------------------------------------------------------------------------
+
+
+def _check_range(start: float | None, end: float | None) -> None:
+    for name, value in (("start", start), ("end", end)):
+        if value is not None and (not math.isfinite(value) or value < 0):
+            raise VideoError(f"The {name} must be a number of seconds, 0 or more; it is {value}.")
+    if start is not None and end is not None and start >= end:
+        raise VideoError(f"The start ({start:g} s) must lie before the end ({end:g} s).")
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise VideoError(f"There is no file “{path}”. Check the path.")
+    if path.is_dir():
+        raise VideoError(f"“{path}” is a folder. Name a video file in it.")
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"“{path.name}” may not be read. Check its permissions.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"“{path.name}” is empty (0 bytes). Copy or download it again.")
+    with path.open("rb") as file:
+        head = file.read(16).lstrip()
+    if head.startswith((b"#EXTM3U", b"ffconcat")):
+        raise VideoError(f"“{path.name}” is a playlist, not a video. Open a file that it lists.")
+
+
+def _why_unreadable(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[4:8] == b"ftyp" and not _has_box(path, b"moov"):
+        return (
+            f"The index of “{path.name}” is missing: the recording or download broke off. "
+            "Copy it again, or repair it with a tool such as untrunc."
+        )
+    return (
+        f"“{path.name}” holds no pictures that can be decoded: it is not a video, only sound, "
+        "damaged, or in an unknown format. Try an mp4, mov, webm, mkv, avi or gif file."
+    )
+
+
+def _has_box(path: Path, kind: bytes) -> bool:
+    """Whether an ISO media file (mp4, mov) has a top-level box of this kind."""
+    size_of_file = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while at + 8 <= size_of_file:
+            file.seek(at)
+            header = file.read(16)
+            size = int.from_bytes(header[:4], "big")
+            if header[4:8] == kind:
+                return True
+            if size == 1:
+                size = int.from_bytes(header[8:16], "big")
+            if size < 8:  # 0 means "to the end of the file"
+                return False
+            at += size
+    return False
+
+
+def _nothing_in_range(path: Path, decoded: _Decoded, start: float | None, end: float | None) -> str:
+    if decoded.end_of_file_s and (start or end):
+        return (
+            f"“{path.name}” has no frame between {start or 0:g} s and "
+            f"{'its end' if end is None else f'{end:g} s'}; it is about "
+            f"{decoded.end_of_file_s:.1f} s long. Choose a start and an end within it."
+        )
+    return f"“{path.name}” opens as a video but not a single frame of it can be decoded."
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
