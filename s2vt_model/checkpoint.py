@@ -1,0 +1,135 @@
+"""A folder <-> a model. Loading proves that network, vocabulary and weights belong together.
+
+    weights/NAME/
+        config.json           CheckpointConfig
+        vocabulary.txt        a word a line
+        model.safetensors     the network's weights, float16
+        golden.safetensors    features, and the sentence (ids, log-probabilities) they must give
+        README.md             model card
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from s2vt_model.config import CheckpointConfig
+from s2vt_model.decoding import DecodingOptions, decode
+from s2vt_model.errors import CheckpointError
+from s2vt_model.network import S2VT
+from s2vt_model.vocabulary import Vocabulary
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+DEFAULT_CHECKPOINT = WEIGHTS / "s2vt-msvd-rgb"
+GOLDEN_TOLERANCE = 0.02  # nat a word: what other hardware's rounding may change
+GOLDEN_OPTIONS = DecodingOptions(method="greedy")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained S2VT, ready to write; its weights are float32 in memory."""
+
+    config: CheckpointConfig
+    vocabulary: Vocabulary
+    network: S2VT
+    folder: Path
+
+    @property
+    def backbone_folder(self) -> Path:
+        """Beside the checkpoint, or among the weights that come with the project."""
+        beside = self.folder.parent / "backbones" / self.config.backbone
+        return beside if beside.is_dir() else WEIGHTS / "backbones" / self.config.backbone
+
+
+def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Load and check `folder`. Raises `CheckpointError` with a sentence that says what is wrong."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no checkpoint folder “{folder}”. Name one such as weights/s2vt-msvd-rgb.")
+    try:
+        config = CheckpointConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
+        vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+        weights = load_file(folder / "model.safetensors")
+        golden = load_file(folder / "golden.safetensors")
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"The checkpoint “{folder}” lacks “{Path(error.filename or folder).name}”. Restore the folder."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"The checkpoint “{folder}” is damaged: {error}. Restore the folder.") from error
+
+    expected = config.network.vocabulary_size
+    if len(vocabulary) != expected:
+        raise CheckpointError(
+            f"The vocabulary of “{folder}” has {len(vocabulary)} entries, its network {expected}: "
+            "they are not of one training run. Restore the vocabulary that came with the weights."
+        )
+    network = S2VT(config.network)
+    _load_weights(network, weights, folder)
+    checkpoint = Checkpoint(config, vocabulary, network.eval().requires_grad_(False), folder)
+    _check_golden(checkpoint, golden)
+    network.to(device)
+    return checkpoint
+
+
+def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vocabulary, network: S2VT) -> None:
+    """Write `folder`, golden sample included: greedy decoding of made-up features."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
+    vocabulary.save(folder / "vocabulary.txt")
+    halves = {name: t.half().contiguous() for name, t in network.state_dict().items()}
+    save_file(halves, folder / "model.safetensors")
+    stored = S2VT(config.network).eval()
+    stored.load_state_dict(halves)
+    noise = torch.randn(8, config.network.feature_size, generator=torch.Generator().manual_seed(0))
+    features = stored.no_frame + 0.3 * noise.abs()
+    ids, log_probs = _golden_sentence(stored, features)
+    save_file({"features": features, "words": ids, "log_probs": log_probs}, folder / "golden.safetensors")
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)
+
+
+def _load_weights(network: S2VT, weights: dict[str, Tensor], folder: Path) -> None:
+    wanted = network.state_dict()
+    missing = sorted(wanted.keys() - weights.keys())
+    if missing:
+        raise CheckpointError(
+            f"The weights of “{folder}” lack the tensor “{missing[0]}”"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. Restore model.safetensors."
+        )
+    surplus = sorted(weights.keys() - wanted.keys())
+    if surplus:
+        raise CheckpointError(f"The weights of “{folder}” hold a tensor that S2VT has not: “{surplus[0]}”.")
+    for name, tensor in weights.items():
+        if tensor.shape != wanted[name].shape:
+            raise CheckpointError(
+                f"The tensor “{name}” of “{folder}” is {tuple(tensor.shape)}, its config.json says "
+                f"{tuple(wanted[name].shape)}: weights and config are not of one training run."
+            )
+    network.load_state_dict(weights)
+
+
+def _golden_sentence(network: S2VT, features: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode():
+        hypothesis = decode(network, network.encode(features[None]), 1, GOLDEN_OPTIONS)[0][0]
+    log_probs = [*hypothesis.word_log_probs, *([] if hypothesis.end_log_prob is None else [hypothesis.end_log_prob])]
+    return torch.tensor(hypothesis.words), torch.tensor(log_probs)
+
+
+def _check_golden(checkpoint: Checkpoint, golden: dict[str, Tensor]) -> None:
+    try:
+        ids, log_probs = _golden_sentence(checkpoint.network, golden["features"])
+        agrees = torch.equal(ids, golden["words"]) and torch.allclose(
+            log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE
+        )
+    except (KeyError, RuntimeError):
+        agrees = False
+    if not agrees:
+        raise CheckpointError(
+            f"The checkpoint “{checkpoint.folder}” does not reproduce its golden sample: weights, "
+            "vocabulary or golden.safetensors were changed. Restore the folder."
+        )

@@ -1,0 +1,182 @@
+"""State -> sentences: greedy, beam search, sampling.
+
+The decoders know a model only as a `Writer`, so that later several streams can write one sentence
+together. `<UNK>` is never written: probabilities are those of the words that can be.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from s2vt_model.errors import S2VTError
+from s2vt_model.vocabulary import EOS, UNK
+
+MethodName = Literal["greedy", "beam", "sample"]
+
+
+class Selectable(Protocol):
+    """A state whose batch rows can be picked."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def select(self, rows: Tensor) -> "Selectable": ...
+
+
+StateT = TypeVar("StateT", bound=Selectable)
+
+
+class Writer(Protocol[StateT]):
+    """Something that writes word after word."""
+
+    def step(self, words: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """words: (B,) previous ones -> logits (B, V) and the new state."""
+        ...
+
+
+@dataclass(frozen=True)
+class DecodingOptions:
+    """How sentences are searched for. Raises `S2VTError` on a value that makes no sense."""
+
+    method: MethodName = "beam"
+    beam_width: int = 5
+    length_exponent: float = 0.7  # beams are ranked by log p / length ** exponent; 0 favours short ones
+    temperature: float = 1.0  # of sampling: below 1 safer, above 1 wilder
+    seed: int = 0  # of sampling
+    max_words: int = 20
+
+    def __post_init__(self):
+        if self.method not in ("greedy", "beam", "sample"):
+            raise S2VTError(f"The decoding method is greedy, beam or sample, not “{self.method}”.")
+        if not 1 <= self.beam_width <= 50:
+            raise S2VTError(f"The beam width must lie between 1 and 50; it is {self.beam_width}.")
+        if not (math.isfinite(self.temperature) and 0.01 <= self.temperature <= 10):
+            raise S2VTError(f"The temperature must lie between 0.01 and 10; it is {self.temperature}.")
+        if not (math.isfinite(self.length_exponent) and 0 <= self.length_exponent <= 3):
+            raise S2VTError(f"The length exponent must lie between 0 and 3; it is {self.length_exponent}.")
+        if not 1 <= self.max_words <= 100:
+            raise S2VTError(f"The maximum number of words must lie between 1 and 100; it is {self.max_words}.")
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One sentence, and what each of its words cost."""
+
+    words: tuple[int, ...]  # without the closing EOS
+    word_log_probs: tuple[float, ...]  # natural logarithms, one a word
+    end_log_prob: float | None  # of EOS; None where the sentence was cut at `max_words`
+
+    @property
+    def log_prob(self) -> float:
+        return sum(self.word_log_probs) + (self.end_log_prob or 0.0)
+
+    def score(self, length_exponent: float) -> float:
+        """What beams are ranked by (Wu et al. 2016 divide likewise); the EOS counts as a word."""
+        return self.log_prob / (len(self.words) + 1) ** length_exponent
+
+
+@torch.inference_mode()
+def decode(writer: Writer[StateT], state: StateT, batch: int, options: DecodingOptions) -> list[list[Hypothesis]]:
+    """Sentences for each of the `batch` rows of `state`, the best first.
+
+    Greedy and sampling give one a row, a beam up to `beam_width`.
+    """
+    if options.method == "beam":
+        return _beam(writer, state, batch, options)
+    return [[hypothesis] for hypothesis in _one_by_one(writer, state, batch, options)]
+
+
+def _one_by_one(writer: Writer, state: Selectable, batch: int, options: DecodingOptions) -> list[Hypothesis]:
+    """Greedy and sampling: one word a step for each row, until all have ended."""
+    words = torch.full((batch,), EOS)
+    generator = None
+    history: list[Tensor] = []
+    costs: list[Tensor] = []
+    ended = torch.zeros(batch, dtype=torch.bool)
+    for step in range(options.max_words + 1):
+        logits, state = writer.step(words.to(state.device), state)
+        log_probs = _log_probs(logits, first=step == 0)
+        if options.method == "greedy":
+            words = log_probs.argmax(dim=1)
+        else:
+            generator = generator or torch.Generator().manual_seed(options.seed)
+            tempered = (log_probs / options.temperature).softmax(dim=1)
+            words = tempered.multinomial(1, generator=generator)[:, 0]
+        history.append(words)
+        costs.append(log_probs.gather(1, words[:, None])[:, 0])
+        ended |= words == EOS
+        if ended.all():
+            break
+    rows = zip(torch.stack(history, 1).tolist(), torch.stack(costs, 1).tolist(), strict=True)
+    return [_hypothesis(ids, log_probs, options.max_words) for ids, log_probs in rows]
+
+
+def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOptions) -> list[list[Hypothesis]]:
+    """Beam search for all rows at once: row b's beams are rows b·K … b·K + K - 1 of the state.
+
+    Of the 2 K best continuations those ending in EOS among the first K are finished sentences, and
+    the first K others go on; a row is done with K finished sentences. So a beam of 1 is greedy.
+    """
+    width = options.beam_width
+    state = state.select(torch.arange(batch, device=state.device).repeat_interleave(width))
+    scores = torch.full((batch, width), -math.inf)
+    scores[:, 0] = 0.0  # all beams start equal: only one of them may be continued
+    words = torch.full((batch, width), EOS)
+    history = torch.empty(batch, width, 0, dtype=torch.long)
+    costs = torch.empty(batch, width, 0)
+    finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
+
+    for step in range(options.max_words + 1):
+        logits, state = writer.step(words.flatten().to(state.device), state)
+        log_probs = _log_probs(logits, first=step == 0).view(batch, width, -1)  # (B, K, V)
+        size = log_probs.shape[-1]
+        totals = scores[:, :, None] + log_probs
+        best, flat = totals.flatten(1).topk(2 * width, dim=1)  # (B, 2 K)
+        parents, words = flat // size, flat % size
+        cost = log_probs.flatten(1).gather(1, flat)
+        history = torch.cat([history.gather(1, _like(parents, history)), words[:, :, None]], dim=2)
+        costs = torch.cat([costs.gather(1, _like(parents, costs)), cost[:, :, None]], dim=2)
+
+        ends = words == EOS
+        for b, k in ends[:, :width].nonzero().tolist():
+            if len(finished[b]) < width and math.isfinite(best[b, k]):
+                finished[b].append(_hypothesis(history[b, k].tolist(), costs[b, k].tolist(), options.max_words))
+        if all(len(f) == width for f in finished):
+            break
+        go_on = ends.int().argsort(dim=1, stable=True)[:, :width]  # the first K that do not end
+        scores, words, parents = best.gather(1, go_on), words.gather(1, go_on), parents.gather(1, go_on)
+        history = history.gather(1, _like(go_on, history))
+        costs = costs.gather(1, _like(go_on, costs))
+        rows = parents + torch.arange(batch)[:, None] * width
+        state = state.select(rows.flatten().to(state.device))
+
+    for b in range(batch):
+        if not finished[b]:  # nothing ended in time: the best sentence so far, cut
+            finished[b].append(_hypothesis(history[b, 0].tolist(), costs[b, 0].tolist(), options.max_words))
+        finished[b].sort(key=lambda h: h.score(options.length_exponent), reverse=True)
+    return finished
+
+
+def _log_probs(logits: Tensor, first: bool) -> Tensor:
+    """(B, V) log-probabilities on the CPU, without UNK and, at the first step, without EOS."""
+    logits = logits.float().cpu()
+    logits[:, UNK] = -math.inf
+    if first:  # a caption has a word at least
+        logits[:, EOS] = -math.inf
+    return logits.log_softmax(dim=1)
+
+
+def _hypothesis(ids: list[int], log_probs: list[float], max_words: int) -> Hypothesis:
+    if EOS in ids:
+        end = ids.index(EOS)
+        return Hypothesis(tuple(ids[:end]), tuple(log_probs[:end]), log_probs[end])
+    return Hypothesis(tuple(ids[:max_words]), tuple(log_probs[:max_words]), None)
+
+
+def _like(index: Tensor, values: Tensor) -> Tensor:
+    """(B, M) -> (B, M, steps), to gather whole histories."""
+    return index[:, :, None].expand(-1, -1, values.shape[2])
+
