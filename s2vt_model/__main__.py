@@ -1,0 +1,36 @@
+"""`python -m s2vt_model caption|evaluate|train …`."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from s2vt_model.errors import S2VTError
+
+COMMANDS = {
+    "caption": "write a sentence about each video file",
+    "evaluate": "score a checkpoint on a corpus: METEOR, BLEU, ROUGE-L, CIDEr",
+    "train": "train a checkpoint on MSVD",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m s2vt_model", description="S2VT: video to text.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        module = import_module(f"s2vt_model.commands.{name}")
+        subparser = subparsers.add_parser(name, help=summary, description=module.__doc__)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except S2VTError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

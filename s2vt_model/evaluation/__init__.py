@@ -1,0 +1,1 @@
+"""How good the sentences are: the COCO caption metrics, and simple rivals on the same features."""

@@ -1,0 +1,1 @@
+"""Learning an S2VT from captioned corpora: recipe -> sources -> run folder -> checkpoint."""

@@ -1,0 +1,140 @@
+"""Corpora -> vocabulary, standardised features, sources; and the folds of cross-validation."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.corpora.flickr8k import read_flickr8k
+from s2vt_model.corpora.msvd import read_msvd, vgg19_features
+from s2vt_model.errors import CorpusError, S2VTError
+from s2vt_model.features import FeatureCache
+from s2vt_model.training.recipe import Recipe
+from s2vt_model.training.sources import Example, Source, make_example
+from s2vt_model.video import Sampling
+from s2vt_model.vocabulary import Vocabulary
+
+# Twice as many frames as the model will see: sub-clips are drawn from them.
+TRAINING_SAMPLING = Sampling(every=5, max_frames=64)
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Mean and deviation of a feature, (D,) each, over all frames of the training clips."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, features: Sequence[Tensor]) -> "Standardisation":
+        frames = torch.cat(list(features))
+        # A tenth of the overall deviation is added, so that almost constant features stay small.
+        return cls(frames.mean(dim=0), frames.std(dim=0) + 0.1 * frames.std())
+
+    def __call__(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of `count` parts of the training videos, kept out of training.
+
+    MSVD's numbers follow its YouTube ids, so a run of consecutive numbers keeps all clips of one
+    YouTube video together, also of those whose origin is not on record.
+    """
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Fold":
+        """"0/3" -> the first of three parts. Raises `S2VTError`."""
+        index, _, count = text.partition("/")
+        if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+            raise S2VTError(f"A fold is written I/N with I from 0 to N - 1, such as 0/3; not “{text}”.")
+        return cls(int(index), int(count))
+
+    def holds_out(self, video: str, last_number: int) -> bool:
+        number = int(re.sub(r"\D", "", video))
+        return (number - 1) * self.count // last_number == self.index
+
+
+def build_vocabulary_words(videos: Sequence[CaptionedVideo], stills: Sequence[CaptionedVideo], recipe: Recipe) -> list[str]:
+    """The words frequent enough in the training sentences of either corpus, sorted."""
+
+    def frequent(corpus: Sequence[CaptionedVideo], minimum: int) -> set[str]:
+        counts = Counter(w for v in corpus if v.split == "train" for s in v.sentences for w in s.split())
+        return {w for w, n in counts.items() if n >= minimum}
+
+    return sorted(frequent(videos, recipe.min_count_msvd) | frequent(stills, recipe.min_count_flickr8k))
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from."""
+
+    vocabulary: Vocabulary
+    sources: tuple[Source, ...]
+    standardisation: Standardisation
+    held_out: tuple[CaptionedVideo, ...]  # clips of the fold, if one is kept out
+
+
+def load_training_data(
+    recipe: Recipe, cache: FeatureCache, msvd: Path, flickr8k: Path | None, fold: Fold | None
+) -> TrainingData:
+    """Read the corpora; features come from the cache, or are computed into it (this takes minutes)."""
+    videos = read_msvd(msvd)
+    stills = read_flickr8k(flickr8k) if flickr8k else []
+    vocabulary = Vocabulary(build_vocabulary_words(videos, stills, recipe))
+    train = [v for v in videos if v.split == "train"]
+    last = max(int(re.sub(r"\D", "", v.name)) for v in train)
+    kept = [v for v in train if not (fold and fold.holds_out(v.name, last))]
+    held_out = tuple(v for v in train if v.path and fold and fold.holds_out(v.name, last))
+    clips = [v for v in kept if v.path]
+    if not clips:
+        raise CorpusError(f"There are no training clips in “{msvd / 'clips'}”. Put vidN.mp4 files there.")
+
+    def example(video: CaptionedVideo, views: list[Tensor]) -> Example:
+        return make_example(video, views, vocabulary, recipe.typicality)
+
+    views = [[cache.features(v.path, TRAINING_SAMPLING, mirrored) for mirrored in (False, True)] for v in clips]
+    standardise = Standardisation.of([plain for plain, _ in views])
+    sources = [
+        Source(
+            "clips",
+            [example(v, [standardise(x) for x in both]) for v, both in zip(clips, views, strict=True)],
+            recipe.videos_per_step,
+            recipe.sentences_per_video,
+        )
+    ]
+    if recipe.vgg19.start or recipe.vgg19.end:
+        pooled = vgg19_features(msvd)
+        with_vgg19 = [v for v in kept if v.name in pooled]
+        vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in with_vgg19}
+        standardise_vgg19 = Standardisation.of(list(vgg19.values()))
+        sources.append(
+            Source(
+                "vgg19",
+                [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
+                recipe.videos_per_step,
+                recipe.sentences_per_video,
+            )
+        )
+    if stills and (recipe.stills.start or recipe.stills.end):
+        sources.append(
+            Source(
+                "stills",
+                [
+                    example(s, [standardise(cache.features(s.path, Sampling(), m)) for m in (False, True)])
+                    for s in stills
+                ],
+                recipe.stills_per_step,
+                recipe.sentences_per_still,
+            )
+        )
+    return TrainingData(vocabulary, tuple(sources), standardise, held_out)

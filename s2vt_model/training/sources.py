@@ -1,0 +1,115 @@
+"""Where training examples come from, and how a batch of them is drawn.
+
+A batch holds videos of one source, each with several sentences: a video is read once and written
+about many times. All videos of a batch are brought to one number of frames by drawing frames, with
+their order kept, from a random window: sub-clips, dropped frames and a jittered frame rate at once.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.vocabulary import EOS, UNK, Vocabulary
+
+MAX_WORDS = 16  # of a training sentence; longer ones are cut, and their end is not learned
+IGNORE = -1  # a target that costs nothing
+FRAMES = (5, 32)  # fewest and most frames of a batch
+SHORTEST_WINDOW = 0.5  # share of a video that a sub-clip has at least
+
+
+@dataclass(frozen=True)
+class Example:
+    """One video: its views (plain, mirrored, …) and what is said about it."""
+
+    views: tuple[Tensor, ...]  # (T, D) standardised features each
+    sentences: tuple[tuple[int, ...], ...]
+    weights: tuple[float, ...]  # how often each sentence is drawn, relative
+    said: Tensor  # (V,) share of the sentences that use each word
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B videos of one source with S sentences each."""
+
+    source: str
+    features: Tensor  # (B, T, D)
+    inputs: Tensor  # (B * S, L) EOS, then words
+    targets: Tensor  # (B * S, L) words, then EOS, then IGNORE
+    said: Tensor  # (B, V)
+    sentences_per_video: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of examples whose features come from one backbone."""
+
+    name: str  # "clips", "vgg19" or "stills"
+    examples: Sequence[Example]
+    videos_per_step: int
+    sentences_per_video: int
+
+    def draw(self, rng: random.Random) -> Batch:
+        examples = rng.sample(self.examples, min(self.videos_per_step, len(self.examples)))
+        frames = self._frame_count(rng)
+        features = torch.stack([_sub_clip(rng.choice(e.views), frames, rng) for e in examples])
+        sentences = [
+            s for e in examples for s in rng.choices(e.sentences, weights=e.weights, k=self.sentences_per_video)
+        ]
+        inputs, targets = _teacher_forcing(sentences)
+        said = torch.stack([e.said for e in examples])
+        return Batch(self.name, features, inputs, targets, said, self.sentences_per_video)
+
+    def _frame_count(self, rng: random.Random) -> int:
+        """The length of some video of the source, shortened at random."""
+        longest = len(rng.choice(self.examples).views[0])
+        if longest == 1:  # a still lasts as long as we like
+            return rng.randint(6, 16)
+        return max(FRAMES[0], min(round(longest * rng.uniform(SHORTEST_WINDOW, 1.0)), FRAMES[1]))
+
+
+def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Vocabulary, typicality: float) -> Example:
+    """Sentences of fewer than three words ("a man") teach nothing and are left out where others exist."""
+    encoded = [vocabulary.encode(s) for s in video.sentences]
+    long_enough = [s for s in encoded if len(s) >= 3] or encoded
+    said = torch.zeros(len(vocabulary))
+    for sentence in long_enough:
+        said[list(set(sentence))] += 1 / len(long_enough)
+    said[UNK] = 0
+    agreement = _agreement(long_enough)
+    weights = torch.tensor(agreement).mul(typicality).exp().tolist()
+    return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said)
+
+
+def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
+    """For each sentence, how many of its words and word pairs the others use on average, 0..1."""
+    grams = [set(s) | set(zip(s, s[1:], strict=False)) for s in sentences]
+    used = Counter(g for gs in grams for g in gs)
+    others = max(len(sentences) - 1, 1)
+    return [sum((used[g] - 1) / others for g in gs) / len(gs) for gs in grams]
+
+
+def _sub_clip(view: Tensor, frames: int, rng: random.Random) -> Tensor:
+    """(T, D) -> (frames, D): frames drawn in order from a random window of the video."""
+    total = len(view)
+    window = max(round(total * rng.uniform(SHORTEST_WINDOW, 1.0)), min(frames, total))
+    first = rng.randint(0, total - window)
+    span = range(first, first + window)
+    picks = rng.sample(span, frames) if frames <= window else rng.choices(span, k=frames)
+    return view[sorted(picks)]
+
+
+def _teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Sentences -> what the decoder is given and what it must say, (N, L) both."""
+    length = min(max(map(len, sentences)) + 1, MAX_WORDS)
+    inputs = torch.full((len(sentences), length), EOS)
+    targets = torch.full((len(sentences), length), IGNORE)
+    for row, sentence in enumerate(sentences):
+        words = torch.tensor([*sentence, EOS])[:length]
+        targets[row, : len(words)] = words
+        inputs[row, 1 : len(words)] = words[:-1]
+    return inputs, targets
