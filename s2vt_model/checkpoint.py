@@ -1,14 +1,16 @@
 """A folder <-> a model. Loading proves that network, vocabulary and weights belong together.
 
-    weights/NAME/
-        config.json           CheckpointConfig
-        vocabulary.txt        a word a line
-        model.safetensors     the network's weights, float16
-        golden.safetensors    features, and the sentence (ids, log-probabilities) they must give
-        README.md             model card
+weights/NAME/
+    config.json           CheckpointConfig
+    vocabulary.txt        a word a line
+    model.safetensors     the network's weights, float16
+    golden.safetensors    features, and the sentence (ids, log-probabilities) they must give;
+                          a fingerprint of the vocabulary
+    README.md             model card
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -24,6 +26,7 @@ from s2vt_model.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT_CHECKPOINT = WEIGHTS / "s2vt-msvd-rgb"
+FILES = ("config.json", "vocabulary.txt", "model.safetensors", "golden.safetensors")
 GOLDEN_TOLERANCE = 0.02  # nat a word: what other hardware's rounding may change
 GOLDEN_OPTIONS = DecodingOptions(method="greedy")
 
@@ -49,16 +52,16 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"There is no checkpoint folder “{folder}”. Name one such as weights/s2vt-msvd-rgb.")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"The checkpoint “{folder}” lacks “{missing[0]}”. Restore the folder.")
     try:
         config = CheckpointConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
         vocabulary = Vocabulary.load(folder / "vocabulary.txt")
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"The checkpoint “{folder}” lacks “{Path(error.filename or folder).name}”. Restore the folder."
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        network = S2VT(config.network)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"The checkpoint “{folder}” is damaged: {error}. Restore the folder.") from error
 
     expected = config.network.vocabulary_size
@@ -67,7 +70,6 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
             f"The vocabulary of “{folder}” has {len(vocabulary)} entries, its network {expected}: "
             "they are not of one training run. Restore the vocabulary that came with the weights."
         )
-    network = S2VT(config.network)
     _load_weights(network, weights, folder)
     checkpoint = Checkpoint(config, vocabulary, network.eval().requires_grad_(False), folder)
     _check_golden(checkpoint, golden)
@@ -88,7 +90,8 @@ def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vo
     noise = torch.randn(8, config.network.feature_size, generator=torch.Generator().manual_seed(0))
     features = stored.no_frame + 0.3 * noise.abs()
     ids, log_probs = _golden_sentence(stored, features)
-    save_file({"features": features, "words": ids, "log_probs": log_probs}, folder / "golden.safetensors")
+    golden = {"features": features, "words": ids, "log_probs": log_probs, "vocabulary": _fingerprint(vocabulary)}
+    save_file(golden, folder / "golden.safetensors")
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
 
@@ -120,11 +123,18 @@ def _golden_sentence(network: S2VT, features: Tensor) -> tuple[Tensor, Tensor]:
     return torch.tensor(hypothesis.words), torch.tensor(log_probs)
 
 
+def _fingerprint(vocabulary: Vocabulary) -> Tensor:
+    """SHA-256 of the words in their order, (32,) bytes: ids alone cannot tell words that changed places."""
+    return torch.tensor(list(sha256("\n".join(vocabulary.words).encode()).digest()), dtype=torch.uint8)
+
+
 def _check_golden(checkpoint: Checkpoint, golden: dict[str, Tensor]) -> None:
     try:
         ids, log_probs = _golden_sentence(checkpoint.network, golden["features"])
-        agrees = torch.equal(ids, golden["words"]) and torch.allclose(
-            log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE
+        agrees = (
+            torch.equal(ids, golden["words"])
+            and torch.allclose(log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE)
+            and torch.equal(_fingerprint(checkpoint.vocabulary), golden["vocabulary"])
         )
     except (KeyError, RuntimeError):
         agrees = False

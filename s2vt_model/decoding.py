@@ -162,10 +162,8 @@ def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOption
 
 def _log_probs(logits: Tensor, first: bool) -> Tensor:
     """(B, V) log-probabilities on the CPU, without UNK and, at the first step, without EOS."""
-    logits = logits.float().cpu()
-    logits[:, UNK] = -math.inf
-    if first:  # a caption has a word at least
-        logits[:, EOS] = -math.inf
+    barred = [UNK, EOS] if first else [UNK]  # a caption has a word at least
+    logits = logits.float().cpu().index_fill(1, torch.tensor(barred), -math.inf)
     return logits.log_softmax(dim=1)
 
 
@@ -179,4 +177,3 @@ def _hypothesis(ids: list[int], log_probs: list[float], max_words: int) -> Hypot
 def _like(index: Tensor, values: Tensor) -> Tensor:
     """(B, M) -> (B, M, steps), to gather whole histories."""
     return index[:, :, None].expand(-1, -1, values.shape[2])
-

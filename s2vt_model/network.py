@@ -82,19 +82,23 @@ class S2VT(nn.Module):
         return State((h1[0], c1[0]), (h2[0], c2[0]))
 
     def decode(self, words: Tensor, state: State) -> Tensor:
-        """Teacher forcing: LSTM 2's outputs, (B, L, hidden_size), for input words (B, L).
+        """Teacher forcing: LSTM 2's outputs, (B * S, L, hidden_size), for input words (B * S, L).
 
-        `words` starts with `EOS`; `predict` turns output l into scores of word l + 1.
+        `state` has B rows: S sentences in a row share a video. LSTM 1 sees no words, so it runs
+        once a video. `words` starts with `EOS`; `predict` turns output l into scores of word l + 1.
         """
-        batch, steps = words.shape
-        no_frames = self.frame_embedding(self.no_frame).expand(batch, steps, -1)
         (h1, c1), (h2, c2) = state
+        videos, steps = len(h1), words.shape[1]
+        sentences = len(words) // videos
+        no_frames = self.frame_embedding(self.no_frame).expand(videos, steps, -1)
         hidden, _ = self.lstm1(no_frames, (h1[None], c1[None]))
-        hidden, _ = self.lstm2(self._lstm2_input(hidden, words, WRITING), (h2[None], c2[None]))
+        hidden = hidden.repeat_interleave(sentences, dim=0)
+        state2 = tuple(x.repeat_interleave(sentences, dim=0)[None] for x in (h2, c2))
+        hidden, _ = self.lstm2(self._lstm2_input(hidden, words, WRITING), state2)
         return self.dropout(hidden)
 
     def forward(self, features: Tensor, words: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits, (B, L, V), of every next word: features (B, T, D), input words (B, L)."""
+        """Logits, (B * S, L, V), of every next word: features (B, T, D), input words (B * S, L)."""
         return self.predict(self.decode(words, self.encode(features, lengths)))
 
     def step(self, words: Tensor, state: State) -> tuple[Tensor, State]:

@@ -7,7 +7,7 @@ At most `max_frames` frames (and neighbours) are in memory at any time, whatever
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,14 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
 import cv2
 
+from s2vt_model.containers import breaks_off, check_file, why_unreadable
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import Progress, Work
 
 SHORT_SIDE_PX = 320  # larger frames are shrunk on reading: no backbone looks closer
 LONG_SIDE_PX = 1280
 PROGRESS_EVERY_FRAMES = 50
+GRAB_ATTEMPTS = 100  # damaged packets in a row before the rest of a file is given up
 GUESS_TOLERANCE = 0.02  # a spread over 98 % or 102 % of a long clip still spreads over the clip
 
 
@@ -39,9 +41,18 @@ class Sampling:
     every: int = 10
     max_frames: int = 32
 
+    def __post_init__(self):
+        if self.every < 1 or self.max_frames < 1:
+            raise ValueError(f"Sampling takes every 1st frame or fewer, and 1 at least; it says {self}.")
+
+    @property
+    def reach(self) -> int:
+        """How many frames can be covered by taking every `every`-th."""
+        return self.every * self.max_frames
+
     def positions(self, count: int) -> list[int]:
         """Positions, in 0..count-1, of the frames to take from `count` frames."""
-        if count <= self.every * self.max_frames:
+        if count <= self.reach:
             return list(range(0, count, self.every))
         return np.linspace(0, count - 1, self.max_frames).round().astype(int).tolist()
 
@@ -51,13 +62,13 @@ class Clip:
     """The sampled frames of one video. N is at most the sampling's `max_frames`."""
 
     frames: np.ndarray  # (N, H, W, 3) uint8 RGB, upright
-    next_frames: np.ndarray  # (N, H, W, 3) the source's following frames; the last may repeat itself
+    next_frames: np.ndarray  # (N, H, W, 3) the source's following frames; its very last repeats itself
     indices: tuple[int, ...]  # N frame numbers in the source file, counted from 0
     times_s: tuple[float, ...]  # N presentation times in the source file
     duration_s: float  # of the part that was read, its last frame included
     source_frames: int  # frames decoded in that part
     source_size: tuple[int, int]  # (height, width) before shrinking
-    complete: bool  # False where the file broke off before the end its container announces
+    complete: bool  # False where the file broke off: it is shorter than its container says
 
     def usage(self) -> str:
         """One sentence on which frames were used."""
@@ -66,15 +77,17 @@ class Clip:
             text = "The video has a single frame; the model saw it."
         elif seen == total:
             text = f"The model saw all {total} frames."
+        elif seen == 1:
+            text = f"The model saw the first of {total} frames, at {self.times_s[0]:.1f} s."
         else:
-            gaps = np.diff(self.indices) if seen > 1 else np.array([total])
+            gaps = np.diff(self.indices)
             step = f"every {_ordinal(int(gaps[0]))}" if gaps.min() == gaps.max() else "evenly spread"
             text = (
                 f"The model saw {seen} of {total} frames ({step}), from "
                 f"{self.times_s[0]:.1f} s to {self.times_s[-1]:.1f} s."
             )
         if not self.complete:
-            text += " The file breaks off early; what could be read of it was used."
+            text += " The file breaks off; what could be read of it was used."
         return text
 
 
@@ -90,22 +103,17 @@ def read_clip(
     """
     path = Path(path)
     _check_range(start, end)
-    _check_file(path)
+    check_file(path)
 
-    guess = _guess_count(path, start, end)
-    # Without a guess, assume a clip short enough for every 10th frame, and count as we go.
-    planned = guess or sampling.every * sampling.max_frames
-    positions = sampling.positions(planned)
-    decoded = yield from _decode(path, positions, start, end)
+    # A guess within the sampling's reach, or none, is no better than "every 10th, and count".
+    planned = max(_guess_count(path, start, end) or 0, sampling.reach)
+    decoded = yield from _decode(path, sampling, planned, start, end)
+    if decoded.count and not _covers(sampling, decoded.count, planned):
+        decoded = yield from _decode(path, sampling, decoded.count, start, end)
     if decoded.count == 0:
         raise VideoError(_nothing_in_range(path, decoded, start, end))
-    if not _covers(sampling, decoded.count, planned):
-        positions = sampling.positions(decoded.count)
-        decoded = yield from _decode(path, positions, start, end)
-    if decoded.count <= sampling.every * sampling.max_frames:
-        positions = sampling.positions(decoded.count)
 
-    shots = [decoded.shots[p] for p in positions if p in decoded.shots]
+    shots = [decoded.shots[position] for position in sorted(decoded.shots)]
     # A video whose size changes midway is brought to the size of its first frame.
     height, width = shots[0].frame.shape[:2]
     return Clip(
@@ -115,8 +123,8 @@ def read_clip(
         times_s=tuple(round(s.time_s, 4) for s in shots),
         duration_s=round(decoded.duration_s, 4),
         source_frames=decoded.count,
-        source_size=decoded.size,
-        complete=start is not None or end is not None or guess is None or decoded.count >= 0.9 * guess,
+        source_size=shots[0].source_size,
+        complete=not breaks_off(path),
     )
 
 
@@ -131,53 +139,75 @@ class _Shot:
     time_s: float
     frame: np.ndarray
     next_frame: np.ndarray
+    source_size: tuple[int, int]
 
 
-@dataclass
+class _Shots(dict[int, _Shot]):
+    """Gathers shots by position within the range, as if the range had `planned` frames.
+
+    Where a spread over the planned frames proves a little too long, the last frame there is ends
+    it: the newest frame of the tail is kept until one that is wanted comes.
+    """
+
+    def __init__(self, sampling: Sampling, planned: int):
+        super().__init__()
+        positions = sampling.positions(planned)
+        self.wanted = frozenset(positions)
+        self.tail = range(int(positions[-1] * (1 - GUESS_TOLERANCE)), positions[-1] if planned > sampling.reach else 0)
+
+    def need(self, position: int) -> bool:
+        """Whether the picture at `position` is looked at at all."""
+        return position in self.wanted or position in self.tail or position - 1 in self
+
+    def add(self, position: int, shot: _Shot) -> None:
+        self.add_neighbour(position, shot)
+        if position in self.wanted or position in self.tail:
+            self[position] = shot
+            if position - 1 in self and position - 1 not in self.wanted:
+                del self[position - 1]
+
+    def add_neighbour(self, position: int, shot: _Shot) -> None:
+        if position - 1 in self:
+            self[position - 1].next_frame = shot.frame
+
+
+@dataclass(frozen=True)
 class _Decoded:
     """What one pass found."""
 
-    shots: dict[int, _Shot]  # by position within the range
+    shots: _Shots
     count: int  # frames within the range
     duration_s: float
     end_of_file_s: float
-    size: tuple[int, int]
+    codec: str
 
 
-def _decode(
-    path: Path, positions: Sequence[int], start: float | None, end: float | None
-) -> Work[_Decoded]:
-    wanted = set(positions)
+def _decode(path: Path, sampling: Sampling, planned: int, start: float | None, end: float | None) -> Work[_Decoded]:
+    """Sample the range as if it had `planned` frames, and count how many it has."""
+    shots = _Shots(sampling, planned)
+    count = 0
+    first_s = last_s = end_of_file_s = 0.0
     capture = _open(path)
     try:
-        announced = _announced_seconds(capture)
-        until = end if end is not None else announced
-        shots: dict[int, _Shot] = {}
-        count, size = 0, (0, 0)
-        first_s = last_s = end_of_file_s = 0.0
+        until = end if end is not None else _announced_seconds(capture)
         for index, time_s, gap_s in _timeline(capture):
             end_of_file_s = time_s + gap_s
             if end is not None and time_s > end:
+                if count - 1 in shots and (shot := _retrieve(capture, index, time_s)):
+                    shots.add_neighbour(count, shot)
                 break
             if start is None or time_s >= start:
-                position, count = count, count + 1
-                first_s = time_s if position == 0 else first_s
+                first_s = first_s if count else time_s
                 last_s = end_of_file_s
-                if position in wanted or position - 1 in wanted:
-                    ok, picture = capture.retrieve()
-                    if ok:
-                        size = picture.shape[:2] if not shots else size
-                        picture = _prepare(picture)
-                        if position - 1 in shots:
-                            shots[position - 1].next_frame = picture
-                        if position in wanted:
-                            shots[position] = _Shot(index, time_s, picture, picture)
+                if shots.need(count) and (shot := _retrieve(capture, index, time_s)):
+                    shots.add(count, shot)
+                count += 1
             if index % PROGRESS_EVERY_FRAMES == 0:
                 fraction = min(time_s / until, 1.0) if until else None
                 yield Progress("read", fraction, f"Reading the video: {time_s:.1f} s")
         if count and not shots:
             raise VideoError(f"“{path.name}” has frames, but none of them could be decoded.")
-        return _Decoded(shots, count, last_s - first_s, end_of_file_s, size)
+        return _Decoded(shots, count, last_s - first_s, end_of_file_s, _codec(capture))
     finally:
         capture.release()
 
@@ -187,23 +217,37 @@ def _timeline(capture: cv2.VideoCapture) -> Iterator[tuple[int, float, float]]:
 
     Where a container carries no usable time stamps (they must grow), the frame rate stands in.
     """
-    gap_s = 1 / _frame_rate(capture)
+    usual_gap_s = gap_s = 1 / _frame_rate(capture)
     index, previous_s = 0, -gap_s
-    while capture.grab():
+    while _grab(capture):
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if not math.isfinite(time_s) or time_s <= previous_s:
-            time_s = previous_s + gap_s
+            time_s = previous_s + usual_gap_s
         if index:
             gap_s = time_s - previous_s
         yield index, time_s, gap_s
         index, previous_s = index + 1, time_s
 
 
+def _grab(capture: cv2.VideoCapture) -> bool:
+    """The next frame that can be had: OpenCV reports a damaged packet as if it were the end."""
+    return any(capture.grab() for _ in range(GRAB_ATTEMPTS))
+
+
+def _retrieve(capture: cv2.VideoCapture, index: int, time_s: float) -> _Shot | None:
+    """The grabbed frame, its own neighbour until that comes; None where it is damaged."""
+    ok, picture = capture.retrieve()
+    if not ok:
+        return None
+    frame = _prepare(picture)
+    return _Shot(index, time_s, frame, frame, picture.shape[:2])
+
+
 def _open(path: Path) -> cv2.VideoCapture:
     # An absolute path cannot be mistaken for a protocol ("concat:…") or an image pattern.
     capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise VideoError(_why_unreadable(path))
+        raise VideoError(why_unreadable(path))
     return capture
 
 
@@ -248,10 +292,16 @@ def _guess_count(path: Path, start: float | None, end: float | None) -> int | No
 
 
 def _covers(sampling: Sampling, count: int, planned: int) -> bool:
-    """Whether positions planned for `planned` frames do for the `count` there really are."""
-    if count <= sampling.every * sampling.max_frames:
-        return planned <= sampling.every * sampling.max_frames
-    return abs(count - planned) <= GUESS_TOLERANCE * count and planned > sampling.every * sampling.max_frames
+    """Whether frames sampled for `planned` frames do for the `count` there really are."""
+    if count <= sampling.reach or planned <= sampling.reach:
+        return max(count, planned) <= sampling.reach
+    return abs(count - planned) <= GUESS_TOLERANCE * count
+
+
+def _codec(capture: cv2.VideoCapture) -> str:
+    """Four characters, such as “avc1”."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
 
 
 # --- sentences -------------------------------------------------------------------------------
@@ -265,54 +315,6 @@ def _check_range(start: float | None, end: float | None) -> None:
         raise VideoError(f"The start ({start:g} s) must lie before the end ({end:g} s).")
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise VideoError(f"There is no file “{path}”. Check the path.")
-    if path.is_dir():
-        raise VideoError(f"“{path}” is a folder. Name a video file in it.")
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"“{path.name}” may not be read. Check its permissions.")
-    if path.stat().st_size == 0:
-        raise VideoError(f"“{path.name}” is empty (0 bytes). Copy or download it again.")
-    with path.open("rb") as file:
-        head = file.read(16).lstrip()
-    if head.startswith((b"#EXTM3U", b"ffconcat")):
-        raise VideoError(f"“{path.name}” is a playlist, not a video. Open a file that it lists.")
-
-
-def _why_unreadable(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if head[4:8] == b"ftyp" and not _has_box(path, b"moov"):
-        return (
-            f"The index of “{path.name}” is missing: the recording or download broke off. "
-            "Copy it again, or repair it with a tool such as untrunc."
-        )
-    return (
-        f"“{path.name}” holds no pictures that can be decoded: it is not a video, only sound, "
-        "damaged, or in an unknown format. Try an mp4, mov, webm, mkv, avi or gif file."
-    )
-
-
-def _has_box(path: Path, kind: bytes) -> bool:
-    """Whether an ISO media file (mp4, mov) has a top-level box of this kind."""
-    size_of_file = path.stat().st_size
-    with path.open("rb") as file:
-        at = 0
-        while at + 8 <= size_of_file:
-            file.seek(at)
-            header = file.read(16)
-            size = int.from_bytes(header[:4], "big")
-            if header[4:8] == kind:
-                return True
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            if size < 8:  # 0 means "to the end of the file"
-                return False
-            at += size
-    return False
-
-
 def _nothing_in_range(path: Path, decoded: _Decoded, start: float | None, end: float | None) -> str:
     if decoded.end_of_file_s and (start or end):
         return (
@@ -320,7 +322,10 @@ def _nothing_in_range(path: Path, decoded: _Decoded, start: float | None, end: f
             f"{'its end' if end is None else f'{end:g} s'}; it is about "
             f"{decoded.end_of_file_s:.1f} s long. Choose a start and an end within it."
         )
-    return f"“{path.name}” opens as a video but not a single frame of it can be decoded."
+    return (
+        f"“{path.name}” opens as a video, but not a single frame of it can be decoded (its codec is "
+        f"“{decoded.codec}”). Copy it again, or convert it to H.264 or VP9."
+    )
 
 
 def _ordinal(number: int) -> str:

@@ -1,0 +1,90 @@
+"""Write a sentence about each video file."""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s2vt_model.errors import VideoError
+from s2vt_model.progress import Result, Work
+
+if TYPE_CHECKING:  # torch takes seconds to import; `--help` does without it
+    from s2vt_model.decoding import DecodingOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a video: mp4, mov, webm, mkv, avi, gif, …")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="default: the one that comes with the project")
+    search = parser.add_mutually_exclusive_group()
+    search.add_argument("--beam", type=int, metavar="K", help="beam search, K beams wide")
+    search.add_argument("--greedy", action="store_true", help="take the likeliest word at each step")
+    search.add_argument("--temperature", type=float, metavar="T", help="draw words by chance; below 1 safer")
+    parser.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
+    parser.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line: words, frames, times")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Returns the exit status: 1 if any file failed."""
+    from s2vt_model.captioner import Captioner, caption_record
+    from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
+
+    _print_any_file_name()
+    captioner = Captioner.load(options.checkpoint or DEFAULT_CHECKPOINT, options.device)
+    decoding = _decoding_options(captioner.default_options, options)
+    several = len(options.files) > 1
+    failed = False
+    for file in options.files:
+        try:
+            seen, captions = _watch(captioner.caption(file, decoding, options.start, options.end))
+        except VideoError as error:
+            failed = True
+            if options.json:
+                print(json.dumps({"file": file, "error": str(error)}), flush=True)
+            else:
+                print(error, file=sys.stderr, flush=True)
+            continue
+        if options.json:
+            print(json.dumps(caption_record(file, seen, captions, captioner.checkpoint.config.name)), flush=True)
+        else:
+            label = f"{file}: " if several else ""
+            print(label + captions.best.text, flush=True)
+            print(label + seen.clip.usage(), file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def _decoding_options(defaults: "DecodingOptions", options: argparse.Namespace) -> "DecodingOptions":
+    """The checkpoint's own options, but for what the command line says."""
+    if options.greedy:
+        return replace(defaults, method="greedy")
+    if options.beam is not None:
+        return replace(defaults, method="beam", beam_width=options.beam)
+    if options.temperature is not None:
+        return replace(defaults, method="sample", temperature=options.temperature)
+    return defaults
+
+
+def _watch(work: Work[Result]) -> Result:
+    """Run `work` to its end; at a terminal, one line that rewrites itself says how far it is."""
+    show = sys.stderr.isatty()
+    clear = "\r\033[K"
+    try:
+        while True:
+            progress = next(work)
+            if show:
+                percent = "" if progress.fraction is None else f" ({progress.fraction:.0%})"
+                print(f"{clear}{progress.message}{percent}", end="", file=sys.stderr, flush=True)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        if show:
+            print(clear, end="", file=sys.stderr, flush=True)
+
+
+def _print_any_file_name() -> None:
+    """What the terminal's encoding lacks is printed as an escape, not as a crash."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
