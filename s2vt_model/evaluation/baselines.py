@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -48,4 +49,4 @@ def most_typical(sentences: Sequence[str]) -> str:
 
 def _grams(sentence: str) -> set:
     words = sentence.split()
-    return set(words) | set(zip(words, words[1:], strict=False))
+    return set(words) | set(pairwise(words))

@@ -9,6 +9,7 @@ import contextlib
 import io
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from s2vt_model.errors import S2VTError
 
@@ -28,7 +29,6 @@ def score_each(
     try:
         from pycocoevalcap.bleu.bleu import Bleu
         from pycocoevalcap.cider.cider import Cider
-        from pycocoevalcap.meteor.meteor import Meteor
         from pycocoevalcap.rouge.rouge import Rouge
     except ImportError as error:
         raise S2VTError("Scoring needs pycocoevalcap: pip install -r requirements-dev.txt") from error
@@ -39,9 +39,17 @@ def score_each(
     truth = {video: list(references[video]) for video in captions}
     with contextlib.redirect_stdout(io.StringIO()):  # BLEU prints its bookkeeping
         bleu, _ = Bleu(4).compute_score(truth, said)
-    meteor, meteor_each = Meteor().compute_score(truth, said)
+    meteor, meteor_each = _meteor().compute_score(truth, said)
     rouge, _ = Rouge().compute_score(truth, said)
     cider, cider_each = Cider().compute_score(truth, said)
     totals = dict(zip(METRICS, (meteor, *bleu, rouge, cider), strict=True))
     each = {"METEOR": list(meteor_each), "CIDEr": list(cider_each)}
     return {m: 100 * float(v) for m, v in totals.items()}, {m: [100 * float(x) for x in v] for m, v in each.items()}
+
+
+@cache
+def _meteor():
+    """One Java process for all scores: it reads a large paraphrase table when it starts."""
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    return Meteor()

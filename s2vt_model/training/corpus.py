@@ -1,6 +1,5 @@
 """Corpora -> vocabulary, standardised features, sources; and the folds of cross-validation."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,12 +58,28 @@ class Fold:
             raise S2VTError(f"A fold is written I/N with I from 0 to N - 1, such as 0/3; not “{text}”.")
         return cls(int(index), int(count))
 
-    def holds_out(self, video: str, last_number: int) -> bool:
-        number = int(re.sub(r"\D", "", video))
-        return (number - 1) * self.count // last_number == self.index
+
+def split_fold(
+    videos: Sequence[CaptionedVideo], fold: Fold | None
+) -> tuple[list[CaptionedVideo], list[CaptionedVideo]]:
+    """MSVD's train videos -> those to learn from, and those the fold keeps out."""
+
+    def number(video: CaptionedVideo) -> int:
+        return int(video.name.removeprefix("vid"))
+
+    train = [v for v in videos if v.split == "train"]
+    if fold is None:
+        return train, []
+    last = max(map(number, train))
+    part = [(number(v) - 1) * fold.count // last for v in train]
+    kept = [v for v, p in zip(train, part, strict=True) if p != fold.index]
+    held_out = [v for v, p in zip(train, part, strict=True) if p == fold.index]
+    return kept, held_out
 
 
-def build_vocabulary_words(videos: Sequence[CaptionedVideo], stills: Sequence[CaptionedVideo], recipe: Recipe) -> list[str]:
+def build_vocabulary_words(
+    videos: Sequence[CaptionedVideo], stills: Sequence[CaptionedVideo], recipe: Recipe
+) -> list[str]:
     """The words frequent enough in the training sentences of either corpus, sorted."""
 
     def frequent(corpus: Sequence[CaptionedVideo], minimum: int) -> set[str]:
@@ -81,7 +96,6 @@ class TrainingData:
     vocabulary: Vocabulary
     sources: tuple[Source, ...]
     standardisation: Standardisation
-    held_out: tuple[CaptionedVideo, ...]  # clips of the fold, if one is kept out
 
 
 def load_training_data(
@@ -91,10 +105,7 @@ def load_training_data(
     videos = read_msvd(msvd)
     stills = read_flickr8k(flickr8k) if flickr8k else []
     vocabulary = Vocabulary(build_vocabulary_words(videos, stills, recipe))
-    train = [v for v in videos if v.split == "train"]
-    last = max(int(re.sub(r"\D", "", v.name)) for v in train)
-    kept = [v for v in train if not (fold and fold.holds_out(v.name, last))]
-    held_out = tuple(v for v in train if v.path and fold and fold.holds_out(v.name, last))
+    kept, _ = split_fold(videos, fold)
     clips = [v for v in kept if v.path]
     if not clips:
         raise CorpusError(f"There are no training clips in “{msvd / 'clips'}”. Put vidN.mp4 files there.")
@@ -107,6 +118,7 @@ def load_training_data(
     sources = [
         Source(
             "clips",
+            "MSVD clips",
             [example(v, [standardise(x) for x in both]) for v, both in zip(clips, views, strict=True)],
             recipe.videos_per_step,
             recipe.sentences_per_video,
@@ -120,6 +132,7 @@ def load_training_data(
         sources.append(
             Source(
                 "vgg19",
+                "MSVD videos by VGG-19 features",
                 [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
                 recipe.videos_per_step,
                 recipe.sentences_per_video,
@@ -129,6 +142,7 @@ def load_training_data(
         sources.append(
             Source(
                 "stills",
+                "Flickr8k stills",
                 [
                     example(s, [standardise(cache.features(s.path, Sampling(), m)) for m in (False, True)])
                     for s in stills
@@ -137,4 +151,4 @@ def load_training_data(
                 recipe.sentences_per_still,
             )
         )
-    return TrainingData(vocabulary, tuple(sources), standardise, held_out)
+    return TrainingData(vocabulary, tuple(sources), standardise)

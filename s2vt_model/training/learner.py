@@ -43,8 +43,7 @@ class Learner(nn.Module):
 
     def word_logits(self, batch: Batch, state: State) -> Tensor:
         """(words that count, V) logits: positions without a target never reach the output layer."""
-        shared = torch.arange(len(batch.features)).repeat_interleave(batch.sentences_per_video)
-        hidden = self.network.decode(batch.inputs, state.select(shared))
+        hidden = self.network.decode(batch.inputs, state)
         return self.network.predict(hidden[batch.targets != IGNORE])
 
 

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
 
 
@@ -55,6 +56,15 @@ class Recipe:
     words_loss: float = 0.05  # weight of "which words will be said", predicted after the last frame
     average_decay: float = 0.998  # of the weights' moving average, which is what is kept
 
+    # Self-critical fine-tuning, after imitation
+    reward_steps: int = 400
+    reward_learning_rate: float = 5e-5
+    reward_imitation: float = 0.2  # weight of the cross-entropy that stays in the loss
+    reward_average_decay: float = 0.98
+
+    # How the checkpoint writes unless told otherwise (see scripts/choose_decoding.py)
+    decoding: DecodingOptions = DecodingOptions()
+
     # Distillation: share of the loss that comes from the teachers' averaged word distributions
     distillation: float = 0.0
     teachers: tuple[str, ...] = field(default=())  # run folders
@@ -70,6 +80,8 @@ def read_recipe(file: str | Path) -> Recipe:
         for name in ("clips", "vgg19", "stills"):
             if name in fields:
                 fields[name] = Share(**fields[name])
+        if "decoding" in fields:
+            fields["decoding"] = DecodingOptions(**fields["decoding"])
         if "teachers" in fields:
             fields["teachers"] = tuple(fields["teachers"])
         return Recipe(**fields)

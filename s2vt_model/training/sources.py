@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 from s2vt_model.corpora import CaptionedVideo
 from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 
-MAX_WORDS = 16  # of a training sentence; longer ones are cut, and their end is not learned
+MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is not learned
 IGNORE = -1  # a target that costs nothing
 FRAMES = (5, 32)  # fewest and most frames of a batch
 SHORTEST_WINDOW = 0.5  # share of a video that a sub-clip has at least
@@ -41,7 +42,11 @@ class Batch:
     inputs: Tensor  # (B * S, L) EOS, then words
     targets: Tensor  # (B * S, L) words, then EOS, then IGNORE
     said: Tensor  # (B, V)
-    sentences_per_video: int
+
+    def to(self, device: str) -> "Batch":
+        """The same batch on another device."""
+        moved = (x.to(device) for x in (self.features, self.inputs, self.targets, self.said))
+        return Batch(self.source, *moved)
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,25 @@ class Source:
     """A set of examples whose features come from one backbone."""
 
     name: str  # "clips", "vgg19" or "stills"
+    title: str  # what its examples are, in the plural
     examples: Sequence[Example]
     videos_per_step: int
     sentences_per_video: int
 
     def draw(self, rng: random.Random) -> Batch:
-        examples = rng.sample(self.examples, min(self.videos_per_step, len(self.examples)))
+        """A batch of videos drawn at random."""
+        return self.batch(rng.sample(self.examples, min(self.videos_per_step, len(self.examples))), rng)
+
+    def batch(self, examples: Sequence[Example], rng: random.Random) -> Batch:
+        """A sub-clip of each of these videos, with some of its sentences."""
         frames = self._frame_count(rng)
         features = torch.stack([_sub_clip(rng.choice(e.views), frames, rng) for e in examples])
         sentences = [
             s for e in examples for s in rng.choices(e.sentences, weights=e.weights, k=self.sentences_per_video)
         ]
-        inputs, targets = _teacher_forcing(sentences)
+        inputs, targets = teacher_forcing(sentences)
         said = torch.stack([e.said for e in examples])
-        return Batch(self.name, features, inputs, targets, said, self.sentences_per_video)
+        return Batch(self.name, features, inputs, targets, said)
 
     def _frame_count(self, rng: random.Random) -> int:
         """The length of some video of the source, shortened at random."""
@@ -87,7 +97,7 @@ def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Voc
 
 def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
     """For each sentence, how many of its words and word pairs the others use on average, 0..1."""
-    grams = [set(s) | set(zip(s, s[1:], strict=False)) for s in sentences]
+    grams = [set(s) | set(pairwise(s)) for s in sentences]
     used = Counter(g for gs in grams for g in gs)
     others = max(len(sentences) - 1, 1)
     return [sum((used[g] - 1) / others for g in gs) / len(gs) for gs in grams]
@@ -103,7 +113,7 @@ def _sub_clip(view: Tensor, frames: int, rng: random.Random) -> Tensor:
     return view[sorted(picks)]
 
 
-def _teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+def teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Sentences -> what the decoder is given and what it must say, (N, L) both."""
     length = min(max(map(len, sentences)) + 1, MAX_WORDS)
     inputs = torch.full((len(sentences), length), EOS)

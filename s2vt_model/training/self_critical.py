@@ -1,0 +1,59 @@
+"""Self-critical fine-tuning (Rennie et al. 2017): sentences earn the CIDEr they get.
+
+The learner writes several sentences about a video; each is made likelier or less likely by how
+much its reward exceeds the mean of the others (the baseline of Luo 2020). Cross-entropy keeps a
+share of the loss, so that the language stays that of people.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2vt_model.decoding import DecodingOptions, decode
+from s2vt_model.training.cider import Cider
+from s2vt_model.training.learner import Learner
+from s2vt_model.training.sources import IGNORE, MAX_WORDS, Batch, Source, teacher_forcing
+
+SENTENCES_PER_VIDEO = 5
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A source and the rewards of sentences about its videos."""
+
+    source: Source
+    cider: Cider
+
+    @classmethod
+    def of(cls, source: Source) -> "Critic":
+        return cls(source, Cider([e.sentences for e in source.examples]))
+
+    def loss(self, learner: Learner, rng: random.Random, device: str = "cpu") -> tuple[Tensor, float]:
+        """The self-critical loss of one batch, and its mean reward."""
+        numbers = rng.sample(range(len(self.source.examples)), self.source.videos_per_step)
+        batch = self.source.batch([self.source.examples[n] for n in numbers], rng).to(device)
+        learner.eval()  # what is rewarded is what the finished network would write
+        options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=MAX_WORDS - 1)
+        with torch.no_grad():
+            rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
+            state = learner.encode(batch).select(rows.to(device))
+        sentences = [h[0].words for h in decode(learner.network, state, len(rows), options)]
+        earned = [self.cider.score(numbers[r], s) for r, s in zip(rows.tolist(), sentences, strict=True)]
+        rewards = torch.tensor(earned).view(-1, SENTENCES_PER_VIDEO)
+        return _likelier_if_better(learner, batch, sentences, rewards), rewards.mean().item()
+
+
+def _likelier_if_better(
+    learner: Learner, batch: Batch, sentences: Sequence[Sequence[int]], rewards: Tensor
+) -> Tensor:
+    """REINFORCE, nats a word. rewards: (B, S), of the S sentences about each of the B videos."""
+    others = (rewards.sum(dim=1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
+    advantages = (rewards - others).flatten()  # (B * S,)
+    inputs, targets = (x.to(batch.features.device) for x in teacher_forcing(sentences))
+    logits = learner.network.predict(learner.network.decode(inputs, learner.encode(batch))).float()
+    log_probs = logits.log_softmax(dim=-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+    counted = targets != IGNORE
+    return -(advantages.to(log_probs.device)[:, None] * log_probs * counted).sum() / counted.sum()
