@@ -1,0 +1,108 @@
+"""Corpus folders as users have them: complete, partial, or not there."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from s2vt_model.corpora.flickr8k import read_flickr8k
+from s2vt_model.corpora.msvd import read_msvd, vgg19_features
+from s2vt_model.errors import CorpusError
+from s2vt_model.features import FeatureCache
+from s2vt_model.video import Sampling
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def msvd(tmp_path):
+    (tmp_path / "captions").mkdir()
+    (tmp_path / "clips").mkdir()
+    lines = {
+        "train": "vid1\ta squirrel is eating\nvid1\ta chipmunk  eats\nvid2\ta man sings\n",
+        "val": "vid3\ta dog runs\n",
+        "test": "vid4\ta cat sleeps\n",
+    }
+    for split, text in lines.items():
+        (tmp_path / f"captions/sents_{split}_lc_nopunc.txt").write_bytes(text.encode() + b"vid9\tcaf\xe9\n")
+    (tmp_path / "clips/vid2.mp4").touch()
+    (tmp_path / "clips.csv").write_text("video,youtube_clip\nvid1,abcdefghijk_10_14\nvid2,abcdefghijk_20_24\n")
+    return tmp_path
+
+
+def test_msvd_keeps_every_video_with_sentences_and_says_which_have_clips(msvd):
+    videos = {(v.name, v.split): v for v in read_msvd(msvd)}
+    assert videos["vid1", "train"].sentences == ("a squirrel is eating", "a chipmunk eats")
+    assert videos["vid1", "train"].path is None
+    assert videos["vid2", "train"].path == msvd / "clips/vid2.mp4"
+    assert videos["vid1", "train"].origin == videos["vid2", "train"].origin == "abcdefghijk"
+    assert {split for _, split in videos} == {"train", "val", "test"}
+
+
+def test_bytes_that_are_no_utf8_do_not_stop_the_reader(msvd):
+    assert any(v.name == "vid9" for v in read_msvd(msvd))
+
+
+def test_a_folder_without_sentences_is_an_error_that_names_the_file(tmp_path):
+    with pytest.raises(CorpusError, match="sents_train_lc_nopunc"):
+        read_msvd(tmp_path)
+    with pytest.raises(CorpusError, match="captions_lc_nopunc"):
+        read_flickr8k(tmp_path)
+
+
+def test_rows_of_zeros_in_the_vgg19_features_were_no_frames(tmp_path):
+    (tmp_path / "features").mkdir()
+    features = np.ones((2, 16, 512), np.float16)
+    features[0, 10:] = 0
+    features[1] = 0
+    np.savez(tmp_path / "features/vgg19_16x512.npz", video=np.array(["vid1", "vid2"]), features=features)
+    found = vgg19_features(tmp_path)
+    assert {name: f.shape for name, f in found.items()} == {"vid1": (10, 512)}
+    with pytest.raises(CorpusError, match="vgg19"):
+        vgg19_features(tmp_path / "captions")
+
+
+def test_flickr8k_lists_the_stills_that_are_there(tmp_path):
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images/one.jpg"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "captions_lc_nopunc.txt").write_text("one\ta dog\none\ta black dog\ntwo\ta cat\n")
+    stills = read_flickr8k(tmp_path)
+    assert [(s.name, s.sentences) for s in stills] == [("one", ("a dog", "a black dog"))]
+
+
+class CountingBackbone:
+    """Stands in for the CNN: a frame's feature is its mean colour; counts its runs."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def extract(self, frames):
+        self.runs += 1
+        left, right = np.array_split(frames.astype(np.float32), 2, axis=2)
+        return torch.from_numpy(np.stack([left.mean((1, 2, 3)), right.mean((1, 2, 3))], axis=1))
+        yield
+
+
+def test_features_are_computed_once_and_mirrored_views_are_kept_apart(tmp_path):
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[:, 4:] = 200
+    cv2.imwrite(str(tmp_path / "still.png"), picture)
+    backbone = CountingBackbone()
+    cache = FeatureCache(tmp_path / "cache", backbone)
+    plain = cache.features(tmp_path / "still.png", Sampling())
+    assert torch.equal(cache.features(tmp_path / "still.png", Sampling()), plain)
+    assert backbone.runs == 1
+    mirrored = cache.features(tmp_path / "still.png", Sampling(), mirrored=True)
+    assert plain.tolist() == [[0, 200]]
+    assert mirrored.tolist() == [[200, 0]]
+
+
+@pytest.mark.skipif(not (SHARED / "msvd").is_dir(), reason="MSVD is not on this machine")
+def test_the_real_msvd_has_its_official_splits():
+    videos = read_msvd(SHARED / "msvd")
+    assert [sum(v.split == s for v in videos) for s in ("train", "val", "test")] == [1200, 100, 670]
+    assert sum(len(v.sentences) for v in videos) == 80_827
+    clips = [v for v in videos if v.path]
+    assert [sum(v.split == s for v in clips) for s in ("train", "val", "test")] == [330, 27, 104]

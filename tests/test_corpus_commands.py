@@ -1,0 +1,83 @@
+"""`train` and `evaluate` on a corpus small enough for a test: real clips, real features, real METEOR."""
+
+import importlib.util
+import json
+import shutil
+
+import pytest
+from videos import write_video
+
+from s2vt_model.__main__ import main
+
+SENTENCES = {
+    "train": {"vid1": ["a man is playing", "a man plays a game"], "vid2": ["a dog is running", "the dog runs"]},
+    "val": {"vid3": ["a dog is running"]},
+    "test": {"vid4": ["a man is playing", "someone is playing"], "vid5": ["a dog is running"]},
+}
+RECIPE = """
+name = "tiny"
+steps = 3
+frame_embedding_size = 8
+word_embedding_size = 8
+hidden_size = 16
+min_count_msvd = 1
+vgg19 = { start = 0, end = 0 }
+stills = { start = 0, end = 0 }
+"""
+
+
+@pytest.fixture(scope="module")
+def msvd(tmp_path_factory):
+    root = tmp_path_factory.mktemp("msvd")
+    (root / "captions").mkdir()
+    (root / "clips").mkdir()
+    for split, videos in SENTENCES.items():
+        lines = [f"{name}\t{s}\n" for name, said in videos.items() for s in said]
+        (root / f"captions/sents_{split}_lc_nopunc.txt").write_text("".join(lines))
+        for name in videos:
+            write_video(root / f"clips/{name}.mp4", 30)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(msvd, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "recipe.toml").write_text(RECIPE)
+    command = ["train", "--msvd", str(msvd), "--recipe", str(folder / "recipe.toml"), "--out", str(folder / "run")]
+    assert main([*command, "--cache", str(folder / "cache"), "--device", "cpu"]) == 0
+    return folder
+
+
+needs_metrics = pytest.mark.skipif(
+    not (shutil.which("java") and importlib.util.find_spec("pycocoevalcap")),
+    reason="METEOR needs Java and pycocoevalcap (requirements-dev.txt)",
+)
+
+
+@needs_metrics
+def test_evaluate_scores_a_trained_checkpoint_beside_its_baselines(msvd, trained, capsys):
+    command = ["evaluate", "--root", str(msvd), "--split", "test", "--checkpoint", str(trained / "run/checkpoint")]
+    assert main([*command, "--cache", str(trained / "cache"), "--device", "cpu", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model"] == "tiny"
+    assert report["clips"] == 2
+    assert report["captions"].keys() == {"vid4", "vid5"}
+    for row in ("scores", "constant", "nearest_neighbour"):
+        assert report[row].keys() >= {"METEOR", "BLEU_4", "ROUGE_L", "CIDEr"}
+    assert report["constant_sentence"] in sum(SENTENCES["train"].values(), [])
+    assert report["scores"] != report["constant"]
+
+    assert main([*command, "--cache", str(trained / "cache"), "--device", "cpu", "--beam", "2"]) == 0
+    table = capsys.readouterr().out
+    assert f"{report['constant']['METEOR']:.2f}" in table
+    assert "nearest neighbours" in table
+
+
+def test_a_corpus_folder_without_clips_is_an_error_with_a_sentence(msvd, trained, tmp_path, capsys):
+    shutil.copytree(msvd / "captions", tmp_path / "captions")
+    assert main(["evaluate", "--root", str(tmp_path), "--split", "test", "--device", "cpu"]) == 1
+    assert "lacks clips" in capsys.readouterr().err
+    recipe = str(trained / "recipe.toml")
+    out = str(tmp_path / "run")
+    assert main(["train", "--msvd", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
+    assert "no training clips" in capsys.readouterr().err

@@ -1,0 +1,59 @@
+"""The reward is CIDEr, and earning it changes what is written."""
+
+import importlib.util
+import random
+
+import pytest
+import torch
+
+from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.training.cider import Cider
+from s2vt_model.training.corpus import Standardisation, TrainingData
+from s2vt_model.training.recipe import Recipe
+from s2vt_model.training.self_critical import Critic
+from s2vt_model.training.sources import Source, make_example
+from s2vt_model.training.train import new_learner
+from s2vt_model.vocabulary import Vocabulary
+
+SAID = {
+    "a": ["a man is playing a guitar", "a man plays the guitar", "someone is playing"],
+    "b": ["two dogs run over the grass", "dogs are running", "a dog is playing"],
+    "c": ["a woman slices an onion", "someone is slicing an onion with a knife"],
+}
+CAPTIONS = {"a": "a man is playing a a guitar", "b": "a dog is running", "c": "someone slices an onion with a"}
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pycocoevalcap"), reason="needs pycocoevalcap (requirements-dev.txt)")
+def test_the_reward_equals_pycocoevalcap_where_that_sees_the_end_as_a_word():
+    from pycocoevalcap.cider.cider import Cider as Reference
+
+    vocabulary = Vocabulary(sorted({w for said in SAID.values() for s in said for w in s.split()}))
+    reward = Cider([[vocabulary.encode(s) for s in said] for said in SAID.values()])
+    found = [reward.score(i, vocabulary.encode(c)) for i, c in enumerate(CAPTIONS.values())]
+    truth = {video: [f"{s} END" for s in said] for video, said in SAID.items()}
+    _, expected = Reference().compute_score(truth, {video: [f"{c} END"] for video, c in CAPTIONS.items()})
+    assert found == pytest.approx(list(expected), abs=1e-9)
+
+
+def test_rewarded_sentences_become_likelier():
+    vocabulary = Vocabulary(["a", "dog", "man", "runs", "sings"])
+    sentences = {1.0: ("a dog runs",), -1.0: ("a man sings",)}
+    examples = []
+    for sign, said in sentences.items():
+        views = [torch.full((8, 6), sign)]
+        examples.append(make_example(CaptionedVideo("v", "train", said, None, "x"), views, vocabulary, 0.0))
+    source = Source("clips", "clips", examples, videos_per_step=2, sentences_per_video=1)
+    data = TrainingData(vocabulary, (source,), Standardisation(torch.zeros(6), torch.ones(6)))
+    torch.manual_seed(0)
+    recipe = Recipe(frame_embedding_size=12, word_embedding_size=12, hidden_size=24, dropout=0.0)
+    learner = new_learner(recipe, data)
+    critic, rng = Critic.of(source), random.Random(0)
+    optimiser = torch.optim.Adam(learner.parameters(), 1e-2)
+    rewards = []
+    for _ in range(120):
+        loss, reward = critic.loss(learner, rng)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rewards.append(reward)
+    assert sum(rewards[-10:]) / 10 > 2 * sum(rewards[:10]) / 10

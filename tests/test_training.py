@@ -1,0 +1,187 @@
+"""Training: reproducible from its seed, exact after a kill, and exported without loss."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from s2vt_model.checkpoint import load_checkpoint
+from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.errors import S2VTError
+from s2vt_model.training import phase
+from s2vt_model.training import train as training
+from s2vt_model.training.corpus import Fold, Standardisation, TrainingData, split_fold
+from s2vt_model.training.learner import export
+from s2vt_model.training.recipe import Recipe, Share, read_recipe
+from s2vt_model.training.sources import IGNORE, Source, make_example
+from s2vt_model.vocabulary import EOS, UNK, Vocabulary
+
+FEATURE_SIZE = 24
+RECIPE = Recipe(
+    name="tiny",
+    steps=40,
+    reward_steps=20,
+    frame_embedding_size=16,
+    word_embedding_size=16,
+    hidden_size=32,
+    dropout=0.2,
+    average_decay=0.9,
+    learning_rate=1e-2,
+    clips=Share(0.5, 0.7),
+    vgg19=Share(0.0, 0.0),
+    stills=Share(0.5, 0.3),
+)
+SENTENCES = {"dog": ["a dog is running", "the dog runs on grass"], "man": ["a man is singing", "the man sings"]}
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    """Two kinds of videos whose features tell them apart, as clips and as stills."""
+    vocabulary = Vocabulary(sorted({w for said in SENTENCES.values() for s in said for w in s.split()}))
+    noise = torch.Generator().manual_seed(0)
+
+    def source(name: str, frames: int) -> Source:
+        examples = []
+        for number in range(12):
+            kind = ("dog", "man")[number % 2]
+            view = torch.randn(frames, FEATURE_SIZE, generator=noise) * 0.1 + (1.0 if kind == "dog" else -1.0)
+            video = CaptionedVideo(f"vid{number}", "train", tuple(SENTENCES[kind]), None, str(number))
+            examples.append(make_example(video, [view], vocabulary, typicality=1.0))
+        return Source(name, name, examples, videos_per_step=4, sentences_per_video=3)
+
+    identity = Standardisation(torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE))
+    return TrainingData(vocabulary, (source("clips", 20), source("stills", 1)), identity)
+
+
+def weights(learner) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in learner.parameters()])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data, tmp_path):
+    first = weights(training.train(RECIPE, data, tmp_path / "a"))
+    again = weights(training.train(RECIPE, data, tmp_path / "b"))
+    other = weights(training.train(replace(RECIPE, seed=2), data, tmp_path / "c"))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_killed_run_takes_the_very_steps_it_would_have_taken(data, tmp_path, monkeypatch):
+    straight = weights(training.train(RECIPE, data, tmp_path / "straight"))
+
+    class Killed(BaseException):
+        pass
+
+    draws = 0
+    draw = Source.draw
+
+    def kill_in_the_nth_draw(source, rng):
+        nonlocal draws
+        draws += 1
+        if draws in (25, 25 + 20 + 5):  # step 25 of the imitation; then, from step 20 on, in the second phase
+            raise Killed
+        return draw(source, rng)
+
+    monkeypatch.setattr(phase, "SAVE_EVERY_STEPS", 10)
+    monkeypatch.setattr(Source, "draw", kill_in_the_nth_draw)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            training.train(RECIPE, data, tmp_path / "killed")
+    resumed = weights(training.train(RECIPE, data, tmp_path / "killed"))
+
+    assert torch.equal(resumed, straight)
+    logged = [(tmp_path / f"killed/{name}.jsonl").read_text() for name in ("imitation", "self_critical")]
+    assert [[json.loads(line)["step"] for line in log.splitlines()] for log in logged] == [[40], [20]]
+
+
+def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path):
+    learner = training.train(replace(RECIPE, steps=150), data, tmp_path / "run")
+    checkpoint = load_checkpoint(training.save_run(learner, RECIPE, data, tmp_path / "run"))
+    from s2vt_model.evaluation.evaluate import write_captions
+
+    features = {"dog": torch.ones(7, FEATURE_SIZE), "man": -torch.ones(11, FEATURE_SIZE)}
+    captions = write_captions(checkpoint, features, checkpoint.config.decoding)
+    assert captions["dog"] in SENTENCES["dog"]
+    assert captions["man"] in SENTENCES["man"]
+
+
+def test_a_student_learns_from_its_teachers(data, tmp_path):
+    training.train(replace(RECIPE, steps=150), data, tmp_path / "teacher")
+    recipe = replace(RECIPE, steps=60, distillation=0.9, teachers=(str(tmp_path / "teacher"),))
+    training.train(recipe, data, tmp_path / "student")
+    entry = json.loads((tmp_path / "student/imitation.jsonl").read_text().splitlines()[-1])
+    assert entry["distilled"] < 1.5  # nats a word; an untrained student of 14 words pays 2.6
+
+
+def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data):
+    torch.manual_seed(0)
+    learner = training.new_learner(RECIPE, data).eval()
+    mean, deviation = torch.randn(FEATURE_SIZE), torch.rand(FEATURE_SIZE) + 0.5
+    raw = torch.randn(3, 6, FEATURE_SIZE)
+    words = torch.tensor([[EOS, 3, 4]] * 3)
+    network = export(learner, mean, deviation)
+    with torch.no_grad():
+        expected = learner.network((raw - mean) / deviation, words)
+        found = network(raw, words)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert torch.equal(network.no_frame, mean)
+
+
+def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
+    batch = data.sources[0].draw(random.Random(3))
+    videos, frames, size = batch.features.shape
+    assert (videos, size) == (4, FEATURE_SIZE)
+    assert 5 <= frames <= 20
+    assert batch.inputs.shape == batch.targets.shape == (12, batch.inputs.shape[1])
+    for inputs, targets in zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True):
+        words = targets[: targets.index(EOS)]
+        assert inputs[: len(words) + 1] == [EOS, *words]
+        assert set(targets[len(words) + 1 :]) <= {IGNORE}
+        assert data.vocabulary.decode(words) in [s for said in SENTENCES.values() for s in said]
+
+
+def test_a_sub_clip_keeps_the_order_of_its_frames():
+    video = CaptionedVideo("vid1", "train", ("a dog is running",), None, "x")
+    view = torch.arange(40.0)[:, None]
+    source = Source("clips", "clips", [make_example(video, [view], Vocabulary(["a", "dog"]), 0.0)], 1, 1)
+    rng = random.Random(0)
+    for _ in range(50):
+        picks = source.draw(rng).features[0, :, 0]
+        assert (picks.diff() >= 0).all()
+
+
+def test_sentences_that_agree_with_the_others_weigh_more_and_unknown_words_are_not_promised():
+    said = ("a dog is running", "a dog is running fast", "my favourite animal here")
+    vocabulary = Vocabulary(["a", "dog", "is", "running", "fast"])
+    example = make_example(CaptionedVideo("v", "train", said, None, "x"), [], vocabulary, typicality=3.0)
+    assert example.weights[0] > example.weights[1] > example.weights[2]
+    assert example.said[UNK] == 0
+    assert example.said[vocabulary.encode("dog")[0]] == pytest.approx(2 / 3)
+
+
+def test_folds_share_no_video_and_hold_runs_of_numbers():
+    videos = [CaptionedVideo(f"vid{n}", "train", ("x",), None, str(n)) for n in range(1, 31)]
+    videos.append(CaptionedVideo("vid31", "test", ("x",), None, "31"))
+    parts = [split_fold(videos, Fold(i, 3)) for i in range(3)]
+    held_out = [[v.name for v in out] for _, out in parts]
+    assert held_out[0] == [f"vid{n}" for n in range(1, 11)]
+    assert sorted(sum(held_out, [])) == sorted(v.name for v in videos if v.split == "train")
+    for kept, out in parts:
+        assert len(kept) == 20
+        assert not {v.name for v in kept} & {v.name for v in out}
+
+
+@pytest.mark.parametrize("text", ["3/3", "a/3", "1", "-1/3"])
+def test_a_fold_that_makes_no_sense_is_refused(text):
+    with pytest.raises(S2VTError, match="I/N"):
+        Fold.parse(text)
+
+
+def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
+    file = tmp_path / "recipe.toml"
+    file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\n")
+    assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6))
+    file.write_text("stepps = 7\n")
+    with pytest.raises(S2VTError, match="stepps"):
+        read_recipe(file)
