@@ -106,14 +106,6 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     assert captions["man"] in SENTENCES["man"]
 
 
-def test_a_student_learns_from_its_teachers(data, tmp_path):
-    training.train(replace(RECIPE, steps=150), data, tmp_path / "teacher")
-    recipe = replace(RECIPE, steps=60, distillation=0.9, teachers=(str(tmp_path / "teacher"),))
-    training.train(recipe, data, tmp_path / "student")
-    entry = json.loads((tmp_path / "student/imitation.jsonl").read_text().splitlines()[-1])
-    assert entry["distilled"] < 1.5  # nats a word; an untrained student of 14 words pays 2.6
-
-
 def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data):
     torch.manual_seed(0)
     learner = training.new_learner(RECIPE, data).eval()

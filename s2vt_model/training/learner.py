@@ -47,9 +47,7 @@ class Learner(nn.Module):
         return self.network.predict(hidden[batch.targets != IGNORE])
 
 
-def losses(
-    learner: Learner, batch: Batch, recipe: Recipe, teachers: list[Learner]
-) -> tuple[Tensor, dict[str, float]]:
+def imitation_loss(learner: Learner, batch: Batch, recipe: Recipe) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch, and its parts for the log (nats a word; nats a video for `said`)."""
     state = learner.encode(batch)
     logits = learner.word_logits(batch, state).float()
@@ -57,16 +55,7 @@ def losses(
     words = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
     said = F.binary_cross_entropy_with_logits(learner.said(state.layer2[0]).float(), batch.said, reduction="none")
     said = said.sum(dim=1).mean()
-    parts = {"words": words.item(), "said": said.item()}
-    if teachers:
-        with torch.no_grad():
-            taught = torch.stack(
-                [t.word_logits(batch, t.encode(batch)).float().softmax(dim=1) for t in teachers]
-            ).mean(dim=0)
-        distilled = -(taught * logits.log_softmax(dim=1)).sum(dim=1).mean()
-        parts["distilled"] = distilled.item()
-        words = (1 - recipe.distillation) * words + recipe.distillation * distilled
-    return words + recipe.words_loss * said, parts
+    return words + recipe.words_loss * said, {"words": words.item(), "said": said.item()}
 
 
 def export(learner: Learner, mean: Tensor, deviation: Tensor) -> S2VT:

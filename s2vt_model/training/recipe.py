@@ -1,7 +1,7 @@
 """All that decides a training run, read from a TOML file. Same recipe, same seed: same weights."""
 
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from s2vt_model.decoding import DecodingOptions
@@ -65,10 +65,6 @@ class Recipe:
     # How the checkpoint writes unless told otherwise (see scripts/choose_decoding.py)
     decoding: DecodingOptions = DecodingOptions()
 
-    # Distillation: share of the loss that comes from the teachers' averaged word distributions
-    distillation: float = 0.0
-    teachers: tuple[str, ...] = field(default=())  # run folders
-
     def to_dict(self) -> dict:
         return asdict(self)
 
@@ -82,8 +78,6 @@ def read_recipe(file: str | Path) -> Recipe:
                 fields[name] = Share(**fields[name])
         if "decoding" in fields:
             fields["decoding"] = DecodingOptions(**fields["decoding"])
-        if "teachers" in fields:
-            fields["teachers"] = tuple(fields["teachers"])
         return Recipe(**fields)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise S2VTError(f"The recipe “{file}” cannot be used: {error}.") from error

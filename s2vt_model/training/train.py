@@ -3,18 +3,15 @@
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
 rewarded with the CIDEr they get. Each hands on the moving average of its weights.
 
-A run folder holds the phases' states and logs, `recipe.json`, and at the end `checkpoint/` and the
-weights with their training-only parts, `learner.safetensors` (a teacher for distillation).
+A run folder holds the phases' states and logs, `recipe.json`, and at the end `checkpoint/`.
 """
 
 import json
 import random
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
@@ -22,7 +19,7 @@ from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from s2vt_model.checkpoint import save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.training.corpus import TrainingData
-from s2vt_model.training.learner import Learner, export, losses
+from s2vt_model.training.learner import Learner, export, imitation_loss
 from s2vt_model.training.phase import Phase
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.self_critical import Critic
@@ -40,7 +37,6 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
     learner = _imitation(recipe, data, device).run(learner, run)
     if recipe.reward_steps:
         learner = _self_critical(recipe, data, device).run(learner, run)
-    save_file(learner.state_dict(), run / "learner.safetensors")
     return learner
 
 
@@ -75,21 +71,10 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
     return Learner(config, recipe.forget_bias)
 
 
-def load_teacher(run: Path, recipe: Recipe, data: TrainingData, device: str) -> Learner:
-    """The averaged learner of a finished run with the same vocabulary and features."""
-    sizes = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-    names = ("frame_embedding_size", "word_embedding_size", "hidden_size")
-    learner = new_learner(replace(recipe, **{name: sizes[name] for name in names}), data)
-    learner.load_state_dict(load_file(run / "learner.safetensors"))
-    return learner.to(device).eval()
-
-
 def _imitation(recipe: Recipe, data: TrainingData, device: str) -> Phase:
-    teachers = [load_teacher(Path(folder), recipe, data, device) for folder in recipe.teachers]
-
     def loss(learner: Learner, step: int, rng: random.Random) -> tuple[Tensor, dict]:
         source = _draw_source(data.sources, recipe, (step - 1) / recipe.steps, rng)
-        value, parts = losses(learner, source.draw(rng).to(device), recipe, teachers)
+        value, parts = imitation_loss(learner, source.draw(rng).to(device), recipe)
         return value, {"source": source.name, **parts}
 
     return Phase(
@@ -111,8 +96,8 @@ def _self_critical(recipe: Recipe, data: TrainingData, device: str) -> Phase:
         source = _draw_source([c.source for c in critics.values()], recipe, 1.0, rng)
         critic_loss, reward = critics[source.name].loss(learner, rng, device)
         learner.train()
-        imitation_loss, _ = losses(learner, source.draw(rng).to(device), recipe, [])
-        value = critic_loss + recipe.reward_imitation * imitation_loss
+        imitated, _ = imitation_loss(learner, source.draw(rng).to(device), recipe)
+        value = critic_loss + recipe.reward_imitation * imitated
         return value, {"source": source.name, "reward": reward}
 
     return Phase(
