@@ -30,6 +30,9 @@ def main() -> None:
             rows = [row for row in csv.DictReader(lines) if row["split"] == options.split]
         clips = [options.csv.parent / f"clips/{row['video']}.mp4" for row in rows]
 
+    if not clips:
+        parser.error("name clips, or MSVD's clips.csv with --csv")
+
     began = time.perf_counter()
     captioner = Captioner.load()
     loading = time.perf_counter() - began

@@ -1,6 +1,7 @@
 """`python -m s2vt_model caption|evaluate|train …`."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -22,10 +23,19 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # what the terminal's encoding lacks is escaped, not a crash
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.run(options)
     except S2VTError as error:
         print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"{error.strerror or error}: “{error.filename}”." if error.filename else error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

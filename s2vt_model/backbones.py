@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2vt_model.errors import CheckpointError
+from s2vt_model.errors import CheckpointError, first_line
 from s2vt_model.progress import Progress, Work, finish
 
 FILES = ("config.json", "model.safetensors", "golden.safetensors")
@@ -60,6 +60,8 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig):
         super().__init__()
+        if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
+            raise ValueError(f"timm has no network “{config.architecture}”")
         self.config = config
         self.network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
@@ -113,7 +115,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"The backbone in “{folder}” is damaged and cannot be loaded. Restore the folder. ({_first_line(error)})"
+            f"The backbone in “{folder}” is damaged and cannot be loaded. Restore the folder. ({first_line(error)})"
         ) from error
     backbone = backbone.to(device).to(memory_format=torch.channels_last)
     _check_golden(backbone, golden, folder)
@@ -137,7 +139,3 @@ def _check_golden(backbone: Backbone, golden: dict[str, Tensor], folder: Path) -
             f"{distance:.2g}, allowed {backbone.config.golden_tolerance:g}): its weights or its "
             "preprocessing are not the ones it was stored with. Restore the folder."
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

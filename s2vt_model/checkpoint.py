@@ -20,7 +20,7 @@ from torch import Tensor
 
 from s2vt_model.config import CheckpointConfig
 from s2vt_model.decoding import DecodingOptions, decode
-from s2vt_model.errors import CheckpointError
+from s2vt_model.errors import CheckpointError, first_line
 from s2vt_model.network import S2VT
 from s2vt_model.vocabulary import Vocabulary
 
@@ -62,7 +62,12 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         golden = load_file(folder / "golden.safetensors")
         network = S2VT(config.network)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"The checkpoint “{folder}” is damaged: {error}. Restore the folder.") from error
+        raise CheckpointError(
+            f"The checkpoint “{folder}” is damaged and cannot be loaded. Restore the folder. ({first_line(error)})"
+        ) from error
+    claims_zero = config.no_frame == "zero"
+    if config.no_frame not in ("zero", "mean") or (claims_zero and weights.get("no_frame", torch.zeros(1)).any()):
+        raise CheckpointError(f"The config of “{folder}” names another “no frame” than its weights hold.")
 
     expected = config.network.vocabulary_size
     if len(vocabulary) != expected:
@@ -93,7 +98,7 @@ def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vo
     golden = {"features": features, "words": ids, "log_probs": log_probs, "vocabulary": _fingerprint(vocabulary)}
     save_file(golden, folder / "golden.safetensors")
     for file in folder.glob("*.safetensors"):
-        file.chmod(0o644)
+        file.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def _load_weights(network: S2VT, weights: dict[str, Tensor], folder: Path) -> None:
@@ -136,7 +141,7 @@ def _check_golden(checkpoint: Checkpoint, golden: dict[str, Tensor]) -> None:
             and torch.allclose(log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE)
             and torch.equal(_fingerprint(checkpoint.vocabulary), golden["vocabulary"])
         )
-    except (KeyError, RuntimeError):
+    except (KeyError, ValueError, TypeError, RuntimeError):
         agrees = False
     if not agrees:
         raise CheckpointError(

@@ -17,7 +17,11 @@ EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 def check_file(path: Path) -> None:
     """Raises `VideoError` where `path` is no file that could be a video."""
     _check_name(path)
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a folder that may not be entered
+        raise VideoError(f"“{path.name}” cannot be reached. Check the permissions of its folder.") from error
+    if not exists:
         raise VideoError(f"There is no file “{path}”. Check the path.")
     if path.is_dir():
         raise VideoError(f"“{path}” is a folder. Name a video file in it.")
@@ -68,6 +72,8 @@ def _check_name(path: Path) -> None:
     except UnicodeEncodeError as error:
         shown = str(path).encode(errors="replace").decode()
         raise VideoError(f"The name “{shown}” is not valid UTF-8. Rename the file or its folder.") from error
+    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
+        raise VideoError(f"“{path.name[:80]}” is no path that can be opened. Check it.") from error
 
 
 def _is_text(path: Path) -> bool:

@@ -51,14 +51,14 @@ class DecodingOptions:
     def __post_init__(self):
         if self.method not in ("greedy", "beam", "sample"):
             raise S2VTError(f"The decoding method is greedy, beam or sample, not “{self.method}”.")
-        if not 1 <= self.beam_width <= 50:
-            raise S2VTError(f"The beam width must lie between 1 and 50; it is {self.beam_width}.")
+        if not (isinstance(self.beam_width, int) and 1 <= self.beam_width <= 50):
+            raise S2VTError(f"The beam width must be a whole number between 1 and 50; it is {self.beam_width}.")
         if not (math.isfinite(self.temperature) and 0.01 <= self.temperature <= 10):
             raise S2VTError(f"The temperature must lie between 0.01 and 10; it is {self.temperature}.")
         if not (math.isfinite(self.length_exponent) and 0 <= self.length_exponent <= 3):
             raise S2VTError(f"The length exponent must lie between 0 and 3; it is {self.length_exponent}.")
-        if not 1 <= self.max_words <= 100:
-            raise S2VTError(f"The maximum number of words must lie between 1 and 100; it is {self.max_words}.")
+        if not (isinstance(self.max_words, int) and 1 <= self.max_words <= 100):
+            raise S2VTError(f"The most words must be a whole number between 1 and 100; it is {self.max_words}.")
 
 
 @dataclass(frozen=True)

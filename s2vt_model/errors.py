@@ -15,3 +15,10 @@ class CheckpointError(S2VTError):
 
 class CorpusError(S2VTError):
     """A corpus folder that lacks a file the command needs."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library says of a problem, short enough for the end of a sentence."""
+    if isinstance(error, KeyError):
+        return f"the field {error} is missing"
+    return str(error).strip().split("\n")[0][:200]

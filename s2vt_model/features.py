@@ -5,6 +5,9 @@ only on the file, the backbone, the sampling and whether the frames are mirrored
 """
 
 import hashlib
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2vt_model.backbones import Backbone, load_backbone
+from s2vt_model.backbones import Backbone
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import finish
 from s2vt_model.video import Sampling, read_clip
 
 STILL_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+REPORT_EVERY_FILES = 100
 
 
 class FeatureCache:
@@ -29,22 +33,37 @@ class FeatureCache:
 
     def features(self, path: Path, sampling: Sampling, mirrored: bool = False) -> Tensor:
         """(T, feature_size) float32 of one file; a still is a film of one frame."""
-        view = f"every{sampling.every}-max{sampling.max_frames}" + ("-mirrored" if mirrored else "")
-        file = self.folder / view / f"{path.stem}-{path.stat().st_size}.npy"
+        file = self._file(path, sampling, mirrored)
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
             frames = _frames(path, sampling)
             if mirrored:
                 frames = frames[:, :, ::-1]
-            partial = file.with_suffix(".partial.npy")  # a kill leaves no half-written features
-            np.save(partial, finish(self.backbone.extract(frames)).numpy())
-            partial.rename(file)
+            # Under a name of its own first: a kill, or another process, leaves no half-written features.
+            with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as partial:
+                np.save(partial, finish(self.backbone.extract(frames)).numpy())
+            Path(partial.name).replace(file)
         return torch.from_numpy(np.load(file))
 
+    def features_of_all(self, paths: Sequence[Path], sampling: Sampling, mirrored: bool = False) -> list[Tensor]:
+        """`features` of each, with a line on stderr now and then where they have to be computed."""
+        missing = sum(not self._file(p, sampling, mirrored).is_file() for p in paths)
+        if missing:
+            print(f"Computing the features of {missing} files: kept in {self.folder}", file=sys.stderr)
+        found = []
+        for number, path in enumerate(paths, 1):
+            found.append(self.features(path, sampling, mirrored))
+            if missing and number % REPORT_EVERY_FILES == 0:
+                print(f"Features: {number} of {len(paths)} files", file=sys.stderr, flush=True)
+        return found
 
-def open_cache(folder: str | Path, backbone_folder: Path, device: str) -> FeatureCache:
+    def _file(self, path: Path, sampling: Sampling, mirrored: bool) -> Path:
+        view = f"every{sampling.every}-max{sampling.max_frames}" + ("-mirrored" if mirrored else "")
+        return self.folder / view / f"{path.stem}-{path.stat().st_size}.npy"
+
+
+def open_cache(folder: str | Path, backbone: Backbone, backbone_folder: Path) -> FeatureCache:
     """The cache of one backbone. Its weights are part of the key: features of others never mix."""
-    backbone = load_backbone(backbone_folder, device)
     digest = hashlib.sha256((backbone_folder / "model.safetensors").read_bytes()).hexdigest()[:12]
     return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest}", backbone)
 

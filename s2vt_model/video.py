@@ -2,7 +2,7 @@
 
 Containers lie about their number of frames, so it is used as a guess only: frames are decoded one
 after the other, counted, and a guess that proves wrong costs a second pass, never a wrong clip.
-At most `max_frames` frames (and neighbours) are in memory at any time, whatever the film's length.
+Only sampled frames (and their neighbours), shrunk, are kept in memory, whatever the film's length.
 """
 
 import math
@@ -16,6 +16,8 @@ import numpy as np
 # FFmpeg reports every damaged packet on stderr; a visitor gets one sentence from us instead.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+# A file named “%d.png” is that file, not a pattern for 1.png, 2.png, …
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "pattern_type;none")
 
 import cv2
 
@@ -109,7 +111,9 @@ def read_clip(
     planned = max(_guess_count(path, start, end) or 0, sampling.reach)
     decoded = yield from _decode(path, sampling, planned, start, end)
     if decoded.count and not _covers(sampling, decoded.count, planned):
-        decoded = yield from _decode(path, sampling, decoded.count, start, end)
+        count = decoded.count
+        del decoded  # its pictures, before as many new ones
+        decoded = yield from _decode(path, sampling, count, start, end)
     if decoded.count == 0:
         raise VideoError(_nothing_in_range(path, decoded, start, end))
 
@@ -163,8 +167,8 @@ class _Shots(dict[int, _Shot]):
         self.add_neighbour(position, shot)
         if position in self.wanted or position in self.tail:
             self[position] = shot
-            if position - 1 in self and position - 1 not in self.wanted:
-                del self[position - 1]
+            for earlier in [p for p in self if p < position and p not in self.wanted]:
+                del self[earlier]
 
     def add_neighbour(self, position: int, shot: _Shot) -> None:
         if position - 1 in self:
@@ -244,7 +248,7 @@ def _retrieve(capture: cv2.VideoCapture, index: int, time_s: float) -> _Shot | N
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    # An absolute path cannot be mistaken for a protocol ("concat:…") or an image pattern.
+    # An absolute path cannot be mistaken for a protocol ("concat:…").
     capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise VideoError(why_unreadable(path))

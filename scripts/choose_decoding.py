@@ -12,13 +12,14 @@ Each run writes about the clips it never saw; the captions of all folds are scor
 import argparse
 from pathlib import Path
 
-from s2vt_model.checkpoint import load_checkpoint
+from s2vt_model.captioner import Captioner
 from s2vt_model.corpora.msvd import read_msvd
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.evaluation.evaluate import write_captions
 from s2vt_model.evaluation.metrics import score
 from s2vt_model.features import open_cache
-from s2vt_model.training.corpus import Fold, split_fold
+from s2vt_model.training.corpus import split_fold
+from s2vt_model.training.train import fold_of
 
 WIDTHS = (2, 3, 5, 8)
 EXPONENTS = (0.0, 0.5, 0.7, 0.9, 1.1)
@@ -28,31 +29,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--msvd", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".cache/features"))
-    parser.add_argument("--folds", type=int, help="of how many folds the runs are the first ones; default: all")
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders of fold 0, 1, …")
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders, each with its fold kept out")
     options = parser.parse_args()
 
     videos = read_msvd(options.msvd)
-    count = options.folds or len(options.runs)
     parts = []
-    for index, run in enumerate(options.runs):
-        checkpoint = load_checkpoint(run / "checkpoint")
-        cache = open_cache(options.cache, checkpoint.backbone_folder, "cpu")
-        _, held_out = split_fold(videos, Fold(index, count))
+    for run in options.runs:
+        captioner = Captioner.load(run / "checkpoint")
+        checkpoint = captioner.checkpoint
+        cache = open_cache(options.cache, captioner.backbone, checkpoint.backbone_folder)
+        _, held_out = split_fold(videos, fold_of(run))
         clips = [v for v in held_out if v.path]
         parts.append((checkpoint, {v.name: cache.features(v.path, checkpoint.config.sampling) for v in clips}))
     references = {v.name: v.sentences for v in videos}
 
     tried = [DecodingOptions("greedy")]
     tried += [DecodingOptions("beam", width, exponent) for width in WIDTHS for exponent in EXPONENTS]
-    print("method  width  exponent   METEOR  BLEU_4   CIDEr  distinct  clips")
+    print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct  clips")
     for decoding in tried:
         captions = {}
         for checkpoint, features in parts:
             captions |= write_captions(checkpoint, features, decoding)
         s = score(captions, references)
+        how = "greedy" if decoding.method == "greedy" else f"{decoding.beam_width:4} {decoding.length_exponent:9.1f}"
         print(
-            f"{decoding.method:7} {decoding.beam_width:5} {decoding.length_exponent:9.1f}  "
+            f"{how:>14}  "
             f"{s['METEOR']:7.2f} {s['BLEU_4']:7.2f} {s['CIDEr']:7.2f} "
             f"{len(set(captions.values())):9} {len(captions):6}",
             flush=True,

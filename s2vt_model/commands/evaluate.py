@@ -9,7 +9,7 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", choices=["msvd"], default="msvd")
     parser.add_argument("--root", type=Path, required=True, help="the corpus's folder (see the README)")
-    parser.add_argument("--split", choices=["train", "val", "test"], default="val")
+    parser.add_argument("--split", choices=["val", "test"], default="val")
     parser.add_argument("--checkpoint", type=Path, help="default: the one that comes with the project")
     parser.add_argument("--beam", type=int, metavar="K", help="beam width; 1 is greedy")
     parser.add_argument("--length-exponent", type=float, metavar="X")
@@ -19,15 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from s2vt_model.captioner import resolve_device
-    from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint
+    from s2vt_model.captioner import Captioner
+    from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
     from s2vt_model.corpora.msvd import read_msvd
     from s2vt_model.errors import CorpusError
     from s2vt_model.evaluation.evaluate import evaluate
+    from s2vt_model.evaluation.metrics import require_tools
     from s2vt_model.features import open_cache
 
-    device = resolve_device(options.device)
-    checkpoint = load_checkpoint(options.checkpoint or DEFAULT_CHECKPOINT, device)
+    require_tools()
+    captioner = Captioner.load(options.checkpoint or DEFAULT_CHECKPOINT, options.device)
+    checkpoint = captioner.checkpoint
     decoding = checkpoint.config.decoding
     if options.beam is not None:
         decoding = replace(decoding, method="beam", beam_width=options.beam)
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     train = [v for v in clips if v.split == "train"]
     if not videos or not train:
         raise CorpusError(f"“{options.root / 'clips'}” lacks clips of the {options.split} or the train split.")
-    cache = open_cache(options.cache, checkpoint.backbone_folder, device)
+    cache = open_cache(options.cache, captioner.backbone, checkpoint.backbone_folder)
     result = evaluate(checkpoint, cache, videos, train, decoding)
 
     if options.json:

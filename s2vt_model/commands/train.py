@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from s2vt_model.backbones import load_backbone
     from s2vt_model.captioner import resolve_device
     from s2vt_model.checkpoint import WEIGHTS
     from s2vt_model.features import open_cache
@@ -24,7 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
     device = resolve_device(options.device)
     recipe = read_recipe(options.recipe)
-    cache = open_cache(options.cache, WEIGHTS / "backbones" / recipe.backbone, device)
+    backbone_folder = WEIGHTS / "backbones" / recipe.backbone
+    cache = open_cache(options.cache, load_backbone(backbone_folder, device), backbone_folder)
     fold = Fold.parse(options.fold) if options.fold else None
     data = load_training_data(recipe, cache, options.msvd, options.flickr8k, fold)
     learner = train(recipe, data, options.out, device)

@@ -53,14 +53,18 @@ def evaluate(
     options: DecodingOptions,
 ) -> Evaluation:
     """Score `checkpoint` on `videos`; the baselines learn from `train`. Both need clips."""
-    sampling = checkpoint.config.sampling
-    features = {v.name: cache.features(v.path, sampling) for v in videos}
+
+    def features_by_name(some: Sequence[CaptionedVideo]) -> dict[str, Tensor]:
+        found = cache.features_of_all([v.path for v in some], checkpoint.config.sampling)
+        return dict(zip([v.name for v in some], found, strict=True))
+
+    features = features_by_name(videos)
     references = {v.name: v.sentences for v in videos}
     captions = write_captions(checkpoint, features, options)
     constant = constant_sentence([s for v in train for s in v.sentences])
     neighbours = nearest_neighbour_captions(
         features,
-        {v.name: cache.features(v.path, sampling) for v in train},
+        features_by_name(train),
         {v.name: v.sentences for v in train},
     )
     return Evaluation(

@@ -6,6 +6,7 @@ METEOR is a Java program: `java` must be on the PATH.
 """
 
 import contextlib
+import importlib.util
 import io
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,14 @@ from functools import cache
 from s2vt_model.errors import S2VTError
 
 METRICS = ("METEOR", "BLEU_1", "BLEU_2", "BLEU_3", "BLEU_4", "ROUGE_L", "CIDEr")
+
+
+def require_tools() -> None:
+    """Raises `S2VTError` where scoring lacks what it needs: better before the features than after."""
+    if not importlib.util.find_spec("pycocoevalcap"):
+        raise S2VTError("Scoring needs pycocoevalcap: pip install -r requirements-dev.txt")
+    if not shutil.which("java"):
+        raise S2VTError("METEOR needs Java: install a Java runtime (Debian: default-jre-headless).")
 
 
 def score(captions: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> dict[str, float]:
@@ -26,14 +35,10 @@ def score_each(
     captions: Mapping[str, str], references: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """The corpus's scores, and METEOR's and CIDEr's of each video in the order of `captions`."""
-    try:
-        from pycocoevalcap.bleu.bleu import Bleu
-        from pycocoevalcap.cider.cider import Cider
-        from pycocoevalcap.rouge.rouge import Rouge
-    except ImportError as error:
-        raise S2VTError("Scoring needs pycocoevalcap: pip install -r requirements-dev.txt") from error
-    if not shutil.which("java"):
-        raise S2VTError("METEOR needs Java: install a Java runtime (Debian: default-jre-headless).")
+    require_tools()
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
 
     said = {video: [caption] for video, caption in captions.items()}
     truth = {video: list(references[video]) for video in captions}

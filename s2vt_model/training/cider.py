@@ -1,7 +1,7 @@
 """CIDEr-D (Vedantam et al. 2015) of one sentence at a time: the reward of self-critical training.
 
 Evaluation uses `pycocoevalcap`; this one differs in three ways that a reward needs: document
-frequencies come once from all training videos, sentences are ids, and the `<EOS>` counts as a word,
+frequencies come once from all videos of a source, sentences are ids, and the `<EOS>` counts as a word,
 so that a sentence broken off earns less.
 """
 

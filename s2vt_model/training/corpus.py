@@ -1,5 +1,6 @@
 """Corpora -> vocabulary, standardised features, sources; and the folds of cross-validation."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
 # Twice as many frames as the model will see: sub-clips are drawn from them.
-TRAINING_SAMPLING = Sampling(every=5, max_frames=64)
+OVERSAMPLING = 2
+TRAINING_SAMPLING = Sampling(Sampling().every // OVERSAMPLING, Sampling().max_frames * OVERSAMPLING)
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,13 @@ class Fold:
     @classmethod
     def parse(cls, text: str) -> "Fold":
         """"0/3" -> the first of three parts. Raises `S2VTError`."""
-        index, _, count = text.partition("/")
-        if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+        match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+        if not match or int(match[1]) >= int(match[2]):
             raise S2VTError(f"A fold is written I/N with I from 0 to N - 1, such as 0/3; not “{text}”.")
-        return cls(int(index), int(count))
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
 
 
 def split_fold(
@@ -65,7 +70,10 @@ def split_fold(
     """MSVD's train videos -> those to learn from, and those the fold keeps out."""
 
     def number(video: CaptionedVideo) -> int:
-        return int(video.name.removeprefix("vid"))
+        digits = video.name.removeprefix("vid")
+        if not digits.isdecimal():
+            raise CorpusError(f"Folds need MSVD's names, vidN; “{video.name}” is none.")
+        return int(digits)
 
     train = [v for v in videos if v.split == "train"]
     if fold is None:
@@ -96,6 +104,7 @@ class TrainingData:
     vocabulary: Vocabulary
     sources: tuple[Source, ...]
     standardisation: Standardisation
+    fold: Fold | None  # kept out
 
 
 def load_training_data(
@@ -113,7 +122,12 @@ def load_training_data(
     def example(video: CaptionedVideo, views: list[Tensor]) -> Example:
         return make_example(video, views, vocabulary, recipe.typicality)
 
-    views = [[cache.features(v.path, TRAINING_SAMPLING, mirrored) for mirrored in (False, True)] for v in clips]
+    def both_views(some: Sequence[CaptionedVideo], sampling: Sampling) -> list[tuple[Tensor, Tensor]]:
+        """Each as it is, and mirrored."""
+        paths = [v.path for v in some]
+        return list(zip(*(cache.features_of_all(paths, sampling, m) for m in (False, True)), strict=True))
+
+    views = both_views(clips, TRAINING_SAMPLING)
     standardise = Standardisation.of([plain for plain, _ in views])
     sources = [
         Source(
@@ -122,6 +136,7 @@ def load_training_data(
             [example(v, [standardise(x) for x in both]) for v, both in zip(clips, views, strict=True)],
             recipe.videos_per_step,
             recipe.sentences_per_video,
+            OVERSAMPLING,
         )
     ]
     if recipe.vgg19.start or recipe.vgg19.end:
@@ -144,11 +159,11 @@ def load_training_data(
                 "stills",
                 "Flickr8k stills",
                 [
-                    example(s, [standardise(cache.features(s.path, Sampling(), m)) for m in (False, True)])
-                    for s in stills
+                    example(s, [standardise(x) for x in both])
+                    for s, both in zip(stills, both_views(stills, Sampling()), strict=True)
                 ],
                 recipe.stills_per_step,
                 recipe.sentences_per_still,
             )
         )
-    return TrainingData(vocabulary, tuple(sources), standardise)
+    return TrainingData(vocabulary, tuple(sources), standardise, fold)

@@ -55,7 +55,7 @@ def imitation_loss(learner: Learner, batch: Batch, recipe: Recipe) -> tuple[Tens
     words = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
     said = F.binary_cross_entropy_with_logits(learner.said(state.layer2[0]).float(), batch.said, reduction="none")
     said = said.sum(dim=1).mean()
-    return words + recipe.words_loss * said, {"words": words.item(), "said": said.item()}
+    return words + recipe.said_weight * said, {"next_word": words.item(), "said": said.item()}
 
 
 def export(learner: Learner, mean: Tensor, deviation: Tensor) -> S2VT:

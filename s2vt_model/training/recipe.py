@@ -1,7 +1,10 @@
-"""All that decides a training run, read from a TOML file. Same recipe, same seed: same weights."""
+"""All that decides a training run, read from a TOML file.
+
+The same recipe gives the same weights on the same machine with the same number of threads.
+"""
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from s2vt_model.decoding import DecodingOptions
@@ -18,7 +21,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Defaults are those of the embedded checkpoint."""
+    """The embedded checkpoint's own is `weights/s2vt-msvd-rgb/recipe.toml`."""
 
     name: str = "s2vt-msvd-rgb"
     backbone: str = "tf_efficientnet_lite2.in1k"
@@ -53,7 +56,7 @@ class Recipe:
     weight_decay: float = 1e-4
     gradient_norm: float = 5.0
     label_smoothing: float = 0.05
-    words_loss: float = 0.05  # weight of "which words will be said", predicted after the last frame
+    said_weight: float = 0.05  # of the loss on "which words will be said", guessed after the last frame
     average_decay: float = 0.998  # of the weights' moving average, which is what is kept
 
     # Self-critical fine-tuning, after imitation
@@ -65,8 +68,13 @@ class Recipe:
     # How the checkpoint writes unless told otherwise (see scripts/choose_decoding.py)
     decoding: DecodingOptions = DecodingOptions()
 
-    def to_dict(self) -> dict:
-        return asdict(self)
+    def __post_init__(self):
+        counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
+        if not all(isinstance(n, int) and n >= 1 for n in counts):
+            raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")
+        shares = (self.clips, self.vgg19, self.stills)
+        if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
+            raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")
 
 
 def read_recipe(file: str | Path) -> Recipe:
@@ -79,5 +87,5 @@ def read_recipe(file: str | Path) -> Recipe:
         if "decoding" in fields:
             fields["decoding"] = DecodingOptions(**fields["decoding"])
         return Recipe(**fields)
-    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
         raise S2VTError(f"The recipe “{file}” cannot be used: {error}.") from error

@@ -22,7 +22,10 @@ SENTENCES_PER_VIDEO = 5
 
 @dataclass(frozen=True)
 class Critic:
-    """A source and the rewards of sentences about its videos."""
+    """A source and the rewards of sentences about its videos.
+
+    A sentence that is cut at the length limit counts as ended there.
+    """
 
     source: Source
     cider: Cider
@@ -33,9 +36,12 @@ class Critic:
 
     def loss(self, learner: Learner, rng: random.Random, device: str = "cpu") -> tuple[Tensor, float]:
         """The self-critical loss of one batch, and its mean reward."""
-        numbers = rng.sample(range(len(self.source.examples)), self.source.videos_per_step)
+        total = len(self.source.examples)
+        numbers = rng.sample(range(total), min(self.source.videos_per_step, total))
         batch = self.source.batch([self.source.examples[n] for n in numbers], rng).to(device)
         learner.eval()  # what is rewarded is what the finished network would write
+        for lstm in (learner.network.lstm1, learner.network.lstm2):
+            lstm.train()  # cuDNN's backward pass insists; they have no dropout of their own
         options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=MAX_WORDS - 1)
         with torch.no_grad():
             rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)

@@ -20,7 +20,8 @@ from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is not learned
 IGNORE = -1  # a target that costs nothing
 FRAMES = (5, 32)  # fewest and most frames of a batch
-SHORTEST_WINDOW = 0.5  # share of a video that a sub-clip has at least
+SHORTEST_WINDOW = 0.7  # share of a video that a sub-clip has at least
+SLOWEST, FASTEST = 0.6, 1.1  # frames of a batch, relative to what the model would see of some video of it
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Source:
     examples: Sequence[Example]
     videos_per_step: int
     sentences_per_video: int
+    oversampling: int = 1  # frames in a view for each frame that the model would see
 
     def draw(self, rng: random.Random) -> Batch:
         """A batch of videos drawn at random."""
@@ -75,11 +77,11 @@ class Source:
         return Batch(self.name, features, inputs, targets, said)
 
     def _frame_count(self, rng: random.Random) -> int:
-        """The length of some video of the source, shortened at random."""
+        """The frames that the model would see of some video of the source, a few more or less."""
         longest = len(rng.choice(self.examples).views[0])
         if longest == 1:  # a still lasts as long as we like
             return rng.randint(6, 16)
-        return max(FRAMES[0], min(round(longest * rng.uniform(SHORTEST_WINDOW, 1.0)), FRAMES[1]))
+        return max(FRAMES[0], min(round(longest / self.oversampling * rng.uniform(SLOWEST, FASTEST)), FRAMES[1]))
 
 
 def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Vocabulary, typicality: float) -> Example:

@@ -3,35 +3,42 @@
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
 rewarded with the CIDEr they get. Each hands on the moving average of its weights.
 
-A run folder holds the phases' states and logs, `recipe.json`, and at the end `checkpoint/`.
+A run folder holds the phases' states and logs, what they are of (`run.json`: recipe and fold), and
+at the end `checkpoint/`.
 """
 
 import json
 import random
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
+from torch.optim.lr_scheduler import OneCycleLR
 
 from s2vt_model.checkpoint import save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
-from s2vt_model.training.corpus import TrainingData
+from s2vt_model.errors import S2VTError
+from s2vt_model.training.corpus import Fold, TrainingData
 from s2vt_model.training.learner import Learner, export, imitation_loss
 from s2vt_model.training.phase import Phase
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.self_critical import Critic
 from s2vt_model.training.sources import Source
 
+RUN_FILE = "run.json"
 WARM_UP = 0.1  # share of the imitation's steps in which the learning rate rises
 
 
 def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") -> Learner:
-    """Train, or go on training, in the folder `run`; returns the averaged learner."""
+    """Train, or go on training, in the folder `run`; returns the averaged learner.
+
+    Raises `S2VTError` where `run` holds a run of another recipe or fold.
+    """
     run.mkdir(parents=True, exist_ok=True)
-    (run / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n", encoding="utf-8")
+    _identify(run, recipe, data.fold)
     torch.manual_seed(recipe.seed)
     learner = new_learner(recipe, data).to(device)
     learner = _imitation(recipe, data, device).run(learner, run)
@@ -71,6 +78,22 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
     return Learner(config, recipe.forget_bias)
 
 
+def _identify(run: Path, recipe: Recipe, fold: Fold | None) -> None:
+    """Note what the run is of; going on with something else would mix two trainings, or leak a fold."""
+    identity = json.dumps({"recipe": asdict(recipe), "fold": str(fold) if fold else None}, indent=2) + "\n"
+    file = run / RUN_FILE
+    if not file.is_file():
+        file.write_text(identity, encoding="utf-8")
+    elif file.read_text(encoding="utf-8") != identity:
+        raise S2VTError(f"“{run}” holds a run of another recipe or fold. Name another folder with --out.")
+
+
+def fold_of(run: Path) -> Fold | None:
+    """The fold that a run kept out of training."""
+    text = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))["fold"]
+    return Fold.parse(text) if text else None
+
+
 def _imitation(recipe: Recipe, data: TrainingData, device: str) -> Phase:
     def loss(learner: Learner, step: int, rng: random.Random) -> tuple[Tensor, dict]:
         source = _draw_source(data.sources, recipe, (step - 1) / recipe.steps, rng)
@@ -106,7 +129,7 @@ def _self_critical(recipe: Recipe, data: TrainingData, device: str) -> Phase:
         recipe.seed,
         loss,
         partial(_adamw, rate=recipe.reward_learning_rate, decay=recipe.weight_decay),
-        partial(ConstantLR, factor=1.0),
+        None,
         recipe.gradient_norm,
         recipe.reward_average_decay,
     )
