@@ -1,0 +1,25 @@
+"""The front door: `python app.py`, and what a Hugging Face Space runs."""
+
+import argparse
+
+from demo.engine import Engine
+from demo.serve import serve
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="S2VT in the browser: a video in, a sentence out.")
+    parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets a class on one network in")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 7860, or the next free one)")
+    arguments = parser.parse_args()
+
+    engine = Engine()
+    try:
+        demo = serve(engine, arguments.host, arguments.port)
+    except OSError as error:  # the port is taken
+        parser.exit(1, f"{error}\n")
+    engine.start()  # after the page is up: importing torch would hold it back for seconds
+    demo.block_thread()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The player: the video, the caption beside it, and the frames the model saw underneath.
+
+The record that script.js draws is built here and nowhere else; it is plain JSON, without tensors:
+
+    name, video, is_preview, preview_until_s                 which file plays, and whether it is a preview
+    look, usage, frames[{time_s, image}], seconds{…}         of one look at the video
+    method, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
+                                                             of one decoding, the best sentence first
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+
+from demo.component import component
+from s2vt_model.video import cv2
+
+if TYPE_CHECKING:
+    from s2vt_model.captioner import Caption, Captions, Seen
+    from s2vt_model.decoding import DecodingOptions
+
+THUMBNAIL_HEIGHT_PX = 96
+THUMBNAIL_MAX_WIDTH_PX = 192
+THUMBNAIL_QUALITY = 70
+
+
+def player() -> gr.HTML:
+    """The component, empty."""
+    return component(Path(__file__).parent, "player")
+
+
+def scene_of(seen: Seen) -> dict[str, Any]:
+    """What one look at a video found, for the player."""
+    clip = seen.clip
+    return {
+        "look": time.monotonic_ns(),  # the player redraws the frames only where this changes
+        "usage": clip.usage(),
+        "frames": [
+            {"time_s": time_s, "image": thumbnail(frame)}
+            for time_s, frame in zip(clip.times_s, clip.frames, strict=True)
+        ],
+        "seconds": {"read": seen.read_seconds, "features": seen.features_seconds},
+    }
+
+
+def sentences_of(captions: Captions, options: DecodingOptions) -> dict[str, Any]:
+    """What one decoding wrote, for the player."""
+    return {
+        "method": {
+            "beam": f"beam search, width {options.beam_width}",
+            "greedy": "greedy: the likeliest word at every step",
+            "sample": f"sampling, temperature {options.temperature:g}, seed {options.seed}",
+        }[options.method],
+        "candidates": [_sentence(caption) for caption in captions.candidates],
+        "seconds_to_write": captions.decode_seconds,
+    }
+
+
+def thumbnail(
+    frame: np.ndarray, height_px: int = THUMBNAIL_HEIGHT_PX, max_width_px: int = THUMBNAIL_MAX_WIDTH_PX
+) -> str:
+    """(H, W, 3) uint8 RGB -> a small JPEG as a data URI."""
+    height, width = frame.shape[:2]
+    scale = min(height_px / height, max_width_px / width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
+
+
+def _sentence(caption: Caption) -> dict[str, Any]:
+    return {
+        "text": caption.text,
+        "prob": math.exp(caption.log_prob),
+        "finished": caption.finished,
+        "words": [{"text": word.text, "prob": math.exp(word.log_prob)} for word in caption.words],
+    }

@@ -1,0 +1,129 @@
+"""Videos that a browser cannot play -> a small VP8 copy that it can.
+
+The copy keeps the source's clock, so that 3 s in it shows what 3 s in the source shows. It is
+bounded in frames and in the time spent on it: long films get few pictures a second, and where the
+time is used up the copy ends early and says so.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2vt_model.errors import VideoError
+from s2vt_model.progress import Progress, Work
+from s2vt_model.video import cv2  # the one that s2vt_model keeps quiet on stderr
+
+LONG_SIDE_PX = 480
+MAX_FRAMES = 360
+MAX_FPS = 12.0
+MAX_SECONDS = 20.0  # of work
+REPORT_SECONDS = 0.25
+
+# Codecs by the first bytes of their container. A browser needs both to be its own.
+PLAYABLE = {
+    "mp4": {"h264", "avc1", "vp09", "VP90", "av01", "AV01"},
+    "webm": {"VP80", "VP90", "vp09", "AV01", "av01"},
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A playable copy."""
+
+    path: Path
+    until_s: float | None  # where it ends, if that is before the source's end
+
+
+def is_playable(path: Path) -> bool:
+    """Whether every current browser plays the file, as far as its headers tell."""
+    with path.open("rb") as file:
+        container = _container(file.read(64))
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    try:
+        # 10-bit and 4:4:4 pictures are decoded by some browsers only.
+        is_common = _four_letters(capture, cv2.CAP_PROP_CODEC_PIXEL_FORMAT) == "I420"
+        return is_common and _four_letters(capture, cv2.CAP_PROP_FOURCC) in PLAYABLE.get(container, ())
+    finally:
+        capture.release()
+
+
+def write_preview(source: Path, target: Path) -> Work[Preview]:
+    """Write `target`, a .webm file, showing `source`. Raises `VideoError` if nothing can be decoded."""
+    capture = cv2.VideoCapture(str(source.resolve()), cv2.CAP_FFMPEG)
+    writer, size = None, (0, 0)
+    try:
+        fps = _frame_rate(capture)
+        began = reported = time.perf_counter()
+        written, ended_early = 0, False
+        for time_s in _times(capture):
+            now = time.perf_counter()
+            if now - reported > REPORT_SECONDS:
+                yield Progress("preview", None, f"Making a preview that your browser can play: {time_s:.1f} s")
+                reported = now
+            ended_early = written >= MAX_FRAMES or now - began > MAX_SECONDS
+            if ended_early:
+                break
+            if written > time_s * fps:
+                continue
+            decoded, picture = capture.retrieve()
+            if not decoded:
+                continue
+            if writer is None:
+                size = _size(picture)
+                writer = cv2.VideoWriter(str(target), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"VP80"), fps, size)
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            # The frame stands for every tick of the copy's clock up to its own time.
+            while written <= time_s * fps and written < MAX_FRAMES:
+                writer.write(picture)
+                written += 1
+        if writer is None:
+            raise VideoError(f"“{source.name}” opens as a video but not a single frame of it can be decoded.")
+        return Preview(target, written / fps if ended_early else None)
+    finally:
+        capture.release()
+        if writer is not None:
+            writer.release()
+
+
+def _container(head: bytes) -> str:
+    if head[4:8] == b"ftyp" and head[8:10] != b"qt":
+        return "mp4"
+    if head.startswith(b"\x1aE\xdf\xa3") and b"webm" in head:
+        return "webm"
+    return "other"
+
+
+def _four_letters(capture: cv2.VideoCapture, property_id: int) -> str:
+    return (int(capture.get(property_id)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1")
+
+
+def _frame_rate(capture: cv2.VideoCapture) -> float:
+    """So many pictures a second that the whole of the source fits into `MAX_FRAMES`."""
+    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    rate = rate if math.isfinite(rate) and 0.01 <= rate <= 1000 else 25.0
+    is_plausible = math.isfinite(count) and 0 < count < 1e8
+    return min(rate, MAX_FPS, (MAX_FRAMES - 1) * rate / count if is_plausible else MAX_FPS)
+
+
+def _times(capture: cv2.VideoCapture) -> Iterator[float]:
+    """Grab frame after frame; yield its time. The frame rate stands in for time stamps that do not grow."""
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    gap_s = 1 / rate if math.isfinite(rate) and rate > 0.01 else 0.04
+    previous_s = -gap_s
+    while capture.grab():
+        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if not math.isfinite(time_s) or time_s <= previous_s:
+            time_s = previous_s + gap_s
+        yield time_s
+        previous_s = time_s
+
+
+def _size(picture: np.ndarray) -> tuple[int, int]:
+    """Width and height of the preview: even, as VP8's colour planes need."""
+    height, width = picture.shape[:2]
+    scale = min(LONG_SIDE_PX / max(height, width), 1.0)
+    return max(round(width * scale / 2) * 2, 2), max(round(height * scale / 2) * 2, 2)
