@@ -115,7 +115,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"The backbone in “{folder}” is damaged and cannot be loaded. Restore the folder. ({first_line(error)})"
+            f"The backbone in “{folder}” is damaged ({first_line(error)}). Restore the folder."
         ) from error
     backbone = backbone.to(device).to(memory_format=torch.channels_last)
     _check_golden(backbone, golden, folder)

@@ -63,7 +63,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         network = S2VT(config.network)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"The checkpoint “{folder}” is damaged and cannot be loaded. Restore the folder. ({first_line(error)})"
+            f"The checkpoint “{folder}” is damaged ({first_line(error)}). Restore the folder."
         ) from error
     claims_zero = config.no_frame == "zero"
     if config.no_frame not in ("zero", "mean") or (claims_zero and weights.get("no_frame", torch.zeros(1)).any()):

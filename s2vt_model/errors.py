@@ -18,7 +18,7 @@ class CorpusError(S2VTError):
 
 
 def first_line(error: Exception) -> str:
-    """What a library says of a problem, short enough for the end of a sentence."""
+    """What a library says of a problem, fit to stand within a sentence."""
     if isinstance(error, KeyError):
         return f"the field {error} is missing"
-    return str(error).strip().split("\n")[0][:200]
+    return str(error).strip().split("\n")[0][:200].rstrip(".")

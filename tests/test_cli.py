@@ -168,7 +168,7 @@ def test_a_part_is_chosen_in_seconds(call, folder):
         (["--start", 3, "--end", 2], "The start (3 s) must lie before the end (2 s)."),
         (["--start", -1], "The start must be a number of seconds, 0 or more; it is -1.0."),
         (["--end", "nan"], "The end must be a number of seconds, 0 or more; it is nan."),
-        (["--beam", 0], "The beam width must lie between 1 and 50; it is 0."),
+        (["--beam", 0], "The beam width must be a whole number between 1 and 50; it is 0."),
         (["--temperature", 0], "The temperature must lie between 0.01 and 10; it is 0.0."),
     ],
 )

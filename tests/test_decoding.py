@@ -260,15 +260,15 @@ def test_sampling_near_zero_temperature_is_greedy_but_for_near_ties():
     ("wrong", "sentence"),
     [
         ({"method": "guess"}, "greedy, beam or sample, not “guess”"),
-        ({"beam_width": 0}, "beam width must lie between 1 and 50; it is 0"),
+        ({"beam_width": 0}, "beam width must be a whole number between 1 and 50; it is 0"),
         ({"beam_width": 51}, "beam width"),
         ({"temperature": 0.0}, "temperature must lie between 0.01 and 10; it is 0.0"),
         ({"temperature": math.nan}, "temperature"),
         ({"temperature": math.inf}, "temperature"),
         ({"length_exponent": -0.1}, "length exponent must lie between 0 and 3"),
         ({"length_exponent": math.nan}, "length exponent"),
-        ({"max_words": 0}, "number of words must lie between 1 and 100"),
-        ({"max_words": 101}, "number of words"),
+        ({"max_words": 0}, "most words must be a whole number"),
+        ({"max_words": 101}, "most words"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_a_sentence(wrong, sentence):
