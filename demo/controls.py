@@ -43,7 +43,7 @@ class Controls:
                 method=method,
                 explanation=explanation,
                 beam_width=_slider(2, 20, 5, 1, "Beam width"),
-                length_exponent=_slider(0, 2, 0.7, 0.05, "Length exponent"),
+                length_exponent=_slider(0, 2, 0.7, 0.05, "Exponent"),
                 temperature=_slider(0.1, 2, 1, 0.05, "Temperature", visible=False),
                 seed=_slider(0, 999, 0, 1, "Seed", visible=False),
                 max_words=_slider(1, 40, 20, 1, "Words, at most"),

@@ -19,8 +19,8 @@ def check_file(path: Path) -> None:
     _check_name(path)
     try:
         exists = path.exists()
-    except OSError as error:  # a folder that may not be entered
-        raise VideoError(f"“{path.name}” cannot be reached. Check the permissions of its folder.") from error
+    except OSError as error:  # too long a name, or a folder that may not be entered
+        raise VideoError(f"“{path.name[:80]}” is no path that can be opened. Check it.") from error
     if not exists:
         raise VideoError(f"There is no file “{path}”. Check the path.")
     if path.is_dir():
@@ -72,7 +72,7 @@ def _check_name(path: Path) -> None:
     except UnicodeEncodeError as error:
         shown = str(path).encode(errors="replace").decode()
         raise VideoError(f"The name “{shown}” is not valid UTF-8. Rename the file or its folder.") from error
-    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
         raise VideoError(f"“{path.name[:80]}” is no path that can be opened. Check it.") from error
 
 

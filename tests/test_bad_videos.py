@@ -3,6 +3,7 @@
 import os
 import wave
 
+import cv2
 import numpy as np
 import pytest
 from videos import sound_only, write_video
@@ -142,3 +143,17 @@ def test_a_range_between_two_frames(tmp_path):
 @pytest.mark.parametrize("which", ["start", "end"])
 def test_times_that_are_none(mp4, which, value):
     assert f"The {which} must be a number of seconds" in sentence_about(mp4, **{which: value})
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".mp4", "a\0b.mp4"])
+def test_a_name_that_no_file_can_have(name):
+    assert "no path that can be opened" in sentence_about(name)
+
+
+def test_a_name_that_looks_like_a_pattern_opens_no_other_file(tmp_path):
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((16, 16, 3), 200, np.uint8))
+    cv2.imwrite(str(tmp_path / "%d.png"), np.full((16, 16, 3), 50, np.uint8))
+    clip = finish(read_clip(tmp_path / "%d.png", Sampling()))
+    assert len(clip.indices) == 1
+    assert abs(int(clip.frames.max()) - 50) < 5

@@ -188,3 +188,12 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 
 def test_the_default_checkpoint_is_the_one_that_comes_with_the_project(captioner):
     assert captioner.checkpoint.folder == DEFAULT_CHECKPOINT
+
+
+def test_a_reader_that_stops_reading_is_no_crash():
+    missing = " ".join(f"missing{i}.mp4" for i in range(500))
+    command = f'"{sys.executable}" -m s2vt_model caption --json --device cpu {missing} | head -n 1'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert "missing0.mp4" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

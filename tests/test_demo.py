@@ -208,8 +208,8 @@ def test_controls_decode_again_without_the_cnn(page, captioner, monkeypatch):
 
 def test_only_the_numbers_of_the_method_are_shown(page):
     choose_example(page, 0)
-    labels = {"Beam width", "Length exponent", "Temperature", "Seed", "Words, at most"}
-    shown = {"Beam search": {"Beam width", "Length exponent"}, "Greedy": set(), "Sampling": {"Temperature", "Seed"}}
+    labels = {"Beam width", "Exponent", "Temperature", "Seed", "Words, at most"}
+    shown = {"Beam search": {"Beam width", "Exponent"}, "Greedy": set(), "Sampling": {"Temperature", "Seed"}}
     for method in ("Sampling", "Greedy", "Beam search"):
         page.get_by_label(method).check()
         expected = shown[method] | {"Words, at most"}
@@ -222,7 +222,7 @@ def test_controls_start_as_the_checkpoint_says(page, captioner):
     choose_example(page, 0)
     options = captioner.default_options
     assert float(page.get_by_label("number input for Beam width").input_value()) == options.beam_width
-    assert float(page.get_by_label("number input for Length exponent").input_value()) == options.length_exponent
+    assert float(page.get_by_label("number input for Exponent").input_value()) == options.length_exponent
 
 
 def test_a_part_is_read_again(page):
