@@ -5,17 +5,15 @@ bounded in frames and in the time spent on it: long films get few pictures a sec
 time is used up the copy ends early and says so.
 """
 
-import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from s2vt_model.capture import announced_seconds, codec, cv2, frame_rate, open_video, timeline
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import Progress, Work
-from s2vt_model.video import cv2  # the one that s2vt_model keeps quiet on stderr
 
 LONG_SIDE_PX = 480
 MAX_FRAMES = 360
@@ -42,24 +40,24 @@ def is_playable(path: Path) -> bool:
     """Whether every current browser plays the file, as far as its headers tell."""
     with path.open("rb") as file:
         container = _container(file.read(64))
-    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    capture = open_video(path)
     try:
         # 10-bit and 4:4:4 pictures are decoded by some browsers only.
-        is_common = _four_letters(capture, cv2.CAP_PROP_CODEC_PIXEL_FORMAT) == "I420"
-        return is_common and _four_letters(capture, cv2.CAP_PROP_FOURCC) in PLAYABLE.get(container, ())
+        is_common = codec(capture, cv2.CAP_PROP_CODEC_PIXEL_FORMAT) == "I420"
+        return is_common and codec(capture) in PLAYABLE.get(container, ())
     finally:
         capture.release()
 
 
 def write_preview(source: Path, target: Path) -> Work[Preview]:
     """Write `target`, a .webm file, showing `source`. Raises `VideoError` if nothing can be decoded."""
-    capture = cv2.VideoCapture(str(source.resolve()), cv2.CAP_FFMPEG)
+    capture = open_video(source)
     writer, size = None, (0, 0)
     try:
-        fps = _frame_rate(capture)
+        fps = _preview_rate(capture)
         began = reported = time.perf_counter()
         written, ended_early = 0, False
-        for time_s in _times(capture):
+        for _, time_s, _ in timeline(capture):
             now = time.perf_counter()
             if now - reported > REPORT_SECONDS:
                 yield Progress("preview", None, f"Making a preview that your browser can play: {time_s:.1f} s")
@@ -97,29 +95,10 @@ def _container(head: bytes) -> str:
     return "other"
 
 
-def _four_letters(capture: cv2.VideoCapture, property_id: int) -> str:
-    return (int(capture.get(property_id)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1")
-
-
-def _frame_rate(capture: cv2.VideoCapture) -> float:
+def _preview_rate(capture: cv2.VideoCapture) -> float:
     """So many pictures a second that the whole of the source fits into `MAX_FRAMES`."""
-    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    rate = rate if math.isfinite(rate) and 0.01 <= rate <= 1000 else 25.0
-    is_plausible = math.isfinite(count) and 0 < count < 1e8
-    return min(rate, MAX_FPS, (MAX_FRAMES - 1) * rate / count if is_plausible else MAX_FPS)
-
-
-def _times(capture: cv2.VideoCapture) -> Iterator[float]:
-    """Grab frame after frame; yield its time. The frame rate stands in for time stamps that do not grow."""
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    gap_s = 1 / rate if math.isfinite(rate) and rate > 0.01 else 0.04
-    previous_s = -gap_s
-    while capture.grab():
-        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if not math.isfinite(time_s) or time_s <= previous_s:
-            time_s = previous_s + gap_s
-        yield time_s
-        previous_s = time_s
+    seconds = announced_seconds(capture)
+    return min(frame_rate(capture), MAX_FPS, (MAX_FRAMES - 1) / seconds if seconds else MAX_FPS)
 
 
 def _size(picture: np.ndarray) -> tuple[int, int]:

@@ -6,29 +6,19 @@ Only sampled frames (and their neighbours), shrunk, are kept in memory, whatever
 """
 
 import math
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-# FFmpeg reports every damaged packet on stderr; a visitor gets one sentence from us instead.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-# A file named “%d.png” is that file, not a pattern for 1.png, 2.png, …
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "pattern_type;none")
-
-import cv2
-
-from s2vt_model.containers import breaks_off, check_file, why_unreadable
+from s2vt_model.capture import announced_seconds, codec, cv2, frame_rate, open_video, timeline
+from s2vt_model.containers import breaks_off, check_file
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import Progress, Work
 
 SHORT_SIDE_PX = 320  # larger frames are shrunk on reading: no backbone looks closer
 LONG_SIDE_PX = 1280
 PROGRESS_EVERY_FRAMES = 50
-GRAB_ATTEMPTS = 100  # damaged packets in a row before the rest of a file is given up
 GUESS_TOLERANCE = 0.02  # a spread over 98 % or 102 % of a long clip still spreads over the clip
 
 
@@ -191,10 +181,10 @@ def _decode(path: Path, sampling: Sampling, planned: int, start: float | None, e
     shots = _Shots(sampling, planned)
     count = 0
     first_s = last_s = end_of_file_s = 0.0
-    capture = _open(path)
+    capture = open_video(path)
     try:
-        until = end if end is not None else _announced_seconds(capture)
-        for index, time_s, gap_s in _timeline(capture):
+        until = end if end is not None else announced_seconds(capture)
+        for index, time_s, gap_s in timeline(capture):
             end_of_file_s = time_s + gap_s
             if end is not None and time_s > end:
                 if count - 1 in shots and (shot := _retrieve(capture, index, time_s)):
@@ -211,31 +201,9 @@ def _decode(path: Path, sampling: Sampling, planned: int, start: float | None, e
                 yield Progress("read", fraction, f"Reading the video: {time_s:.1f} s")
         if count and not shots:
             raise VideoError(f"“{path.name}” has frames, but none of them could be decoded.")
-        return _Decoded(shots, count, last_s - first_s, end_of_file_s, _codec(capture))
+        return _Decoded(shots, count, last_s - first_s, end_of_file_s, codec(capture))
     finally:
         capture.release()
-
-
-def _timeline(capture: cv2.VideoCapture) -> Iterator[tuple[int, float, float]]:
-    """Grab frame after frame; yield its index, its time and the gap to its predecessor (s).
-
-    Where a container carries no usable time stamps (they must grow), the frame rate stands in.
-    """
-    usual_gap_s = gap_s = 1 / _frame_rate(capture)
-    index, previous_s = 0, -gap_s
-    while _grab(capture):
-        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if not math.isfinite(time_s) or time_s <= previous_s:
-            time_s = previous_s + usual_gap_s
-        if index:
-            gap_s = time_s - previous_s
-        yield index, time_s, gap_s
-        index, previous_s = index + 1, time_s
-
-
-def _grab(capture: cv2.VideoCapture) -> bool:
-    """The next frame that can be had: OpenCV reports a damaged packet as if it were the end."""
-    return any(capture.grab() for _ in range(GRAB_ATTEMPTS))
 
 
 def _retrieve(capture: cv2.VideoCapture, index: int, time_s: float) -> _Shot | None:
@@ -245,14 +213,6 @@ def _retrieve(capture: cv2.VideoCapture, index: int, time_s: float) -> _Shot | N
         return None
     frame = _prepare(picture)
     return _Shot(index, time_s, frame, frame, picture.shape[:2])
-
-
-def _open(path: Path) -> cv2.VideoCapture:
-    # An absolute path cannot be mistaken for a protocol ("concat:…").
-    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise VideoError(why_unreadable(path))
-    return capture
 
 
 def _prepare(picture: np.ndarray) -> np.ndarray:
@@ -272,25 +232,15 @@ def _resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 # --- guesses ---------------------------------------------------------------------------------
 
 
-def _frame_rate(capture: cv2.VideoCapture) -> float:
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    return rate if math.isfinite(rate) and 0.01 <= rate <= 1000 else 25.0
-
-
-def _announced_seconds(capture: cv2.VideoCapture) -> float | None:
-    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return count / _frame_rate(capture) if math.isfinite(count) and 0 < count < 1e8 else None
-
-
 def _guess_count(path: Path, start: float | None, end: float | None) -> int | None:
     """How many frames the container says lie in the range; None where it makes no sense."""
-    capture = _open(path)
+    capture = open_video(path)
     try:
-        seconds = _announced_seconds(capture)
+        seconds = announced_seconds(capture)
         if seconds is None:
             return None
         seconds = min(end, seconds) - (start or 0) if end is not None else seconds - (start or 0)
-        return max(round(seconds * _frame_rate(capture)), 1)
+        return max(round(seconds * frame_rate(capture)), 1)
     finally:
         capture.release()
 
@@ -300,12 +250,6 @@ def _covers(sampling: Sampling, count: int, planned: int) -> bool:
     if count <= sampling.reach or planned <= sampling.reach:
         return max(count, planned) <= sampling.reach
     return abs(count - planned) <= GUESS_TOLERANCE * count
-
-
-def _codec(capture: cv2.VideoCapture) -> str:
-    """Four characters, such as “avc1”."""
-    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-    return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ")
 
 
 # --- sentences -------------------------------------------------------------------------------

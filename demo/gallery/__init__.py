@@ -7,7 +7,7 @@ import gradio as gr
 from demo.component import component
 from demo.examples import EXAMPLES, Example
 from demo.player import thumbnail
-from s2vt_model.video import cv2
+from s2vt_model.capture import cv2
 
 
 def gallery() -> gr.HTML:

@@ -20,7 +20,7 @@ import gradio as gr
 import numpy as np
 
 from demo.component import component
-from s2vt_model.video import cv2
+from s2vt_model.capture import cv2
 
 if TYPE_CHECKING:
     from s2vt_model.captioner import Caption, Captions, Seen
