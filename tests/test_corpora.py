@@ -11,6 +11,7 @@ from s2vt_model.corpora.flickr8k import read_flickr8k
 from s2vt_model.corpora.msvd import read_msvd, vgg19_features
 from s2vt_model.errors import CorpusError
 from s2vt_model.features import FeatureCache
+from s2vt_model.training.corpus import Fold, split_fold
 from s2vt_model.video import Sampling
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -106,3 +107,11 @@ def test_the_real_msvd_has_its_official_splits():
     assert sum(len(v.sentences) for v in videos) == 80_827
     clips = [v for v in videos if v.path]
     assert [sum(v.split == s for v in clips) for s in ("train", "val", "test")] == [330, 27, 104]
+
+
+@pytest.mark.skipif(not (SHARED / "msvd/clips.csv").is_file(), reason="MSVD is not on this machine")
+def test_no_youtube_video_is_cut_in_two_by_the_folds():
+    videos = read_msvd(SHARED / "msvd")
+    kept_out = [{v.origin for v in split_fold(videos, Fold(i, 3))[1] if v.path} for i in range(3)]
+    assert sum(map(len, kept_out)) == len(set().union(*kept_out))
+    assert len(set().union(*kept_out)) == 305
