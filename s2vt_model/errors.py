@@ -13,6 +13,10 @@ class CheckpointError(S2VTError):
     """A checkpoint or backbone folder that is incomplete, damaged, or not what it says it is."""
 
 
+class FlowError(S2VTError):
+    """Images or parameters that optical flow cannot be measured with."""
+
+
 class CorpusError(S2VTError):
     """A corpus folder that lacks a file the command needs."""
 
