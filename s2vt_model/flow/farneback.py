@@ -20,7 +20,7 @@ from s2vt_model.flow.farneback_kernels import polynomial_kernels, pyramid
 from s2vt_model.flow.pairs import Frames, Pairs, as_pairs, pairs_within
 from s2vt_model.flow.resample import resize
 
-FLOATS_PER_PIXEL = 60  # of a pair while it is worked on, at most; see tests/test_flow_memory.py
+FLOATS_PER_PIXEL = 60  # of a pair while it is worked on, at most (54 were measured)
 CPU_PAIRS = 4  # more at once leave a CPU's caches, and are slower
 GAUSSIAN = cv2.OPTFLOW_FARNEBACK_GAUSSIAN
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from s2vt_model.flow.correlate import HORIZONTAL, VERTICAL, blur, correlate, pad, window_sum
 from s2vt_model.flow.farneback_kernels import BORDER_WEIGHTS, PolynomialKernels, window_kernel
+from s2vt_model.flow.resample import pixel_grid
 
 REGULARISER = 1e-3  # of the determinant, in grey levels to the fourth
 
@@ -62,7 +63,7 @@ def _sample(planes: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     the distance to OpenCV, so the four neighbours are gathered by hand.
     """
     height, width = flow.shape[-2:]
-    x, y = pixel_grid(height, width, flow.device)
+    x, y = pixel_grid(height, width, flow.device).unbind(-1)
     to_x, to_y = x + flow[:, 0], y + flow[:, 1]
     left, above = to_x.floor(), to_y.floor()
     right_share, below_share = (to_x - left)[:, None], (to_y - above)[:, None]
@@ -93,14 +94,6 @@ def _box(planes: Tensor, winsize: int) -> Tensor:
     for axis in (VERTICAL, HORIZONTAL):
         planes = window_sum(pad(planes, radius, axis, "replicate"), 2 * radius + 1, axis)
     return planes / winsize**2
-
-
-@lru_cache(maxsize=64)
-def pixel_grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """x, (1, 1, W), and y, (1, H, 1), of the pixels."""
-    x = torch.arange(width, device=device, dtype=torch.float32).view(1, 1, width)
-    y = torch.arange(height, device=device, dtype=torch.float32).view(1, height, 1)
-    return x, y
 
 
 @lru_cache(maxsize=64)

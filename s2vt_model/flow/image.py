@@ -52,10 +52,12 @@ def colour_wheel(flow: Tensor, radius_px: float) -> Tensor:
         raise FlowError(f"The colour wheel's radius is a length in px, above 0; it is {radius_px}.")
     wheel = _wheel(flow.device)
     x, y = flow.unbind(1)
-    # The angle runs from -pi to pi with the y axis down, as in Middlebury's code.
-    place = (torch.atan2(-y, -x) / math.pi + 1) / 2 * (len(wheel) - 1)
-    lower = place.floor().long()
-    hue = torch.lerp(wheel[lower], wheel[(lower + 1) % len(wheel)], (place - lower)[..., None])
+    # Middlebury's code maps the circle to one hue less, which leaves a seam at the right.
+    place = (torch.atan2(-y, -x) / math.pi + 1) / 2 * len(wheel)
+    lower = place.floor()
+    share = (place - lower)[..., None]
+    lower = lower.long() % len(wheel)
+    hue = torch.lerp(wheel[lower], wheel[(lower + 1) % len(wheel)], share)
     speed = (flow.norm(dim=1) / radius_px)[..., None]
     colour = torch.where(speed <= 1, 1 - speed * (1 - hue), hue * BEYOND_SCALE)
     return (colour * 255).floor().to(torch.uint8)

@@ -38,3 +38,10 @@ def _taps(n_in: int, n_out: int, step: float, device: torch.device) -> tuple[Ten
     lower = lower.clip(0, n_in - 1)
     upper = (lower + 1).clip(max=n_in - 1)
     return tuple(torch.from_numpy(x).to(device) for x in (lower, upper, weight))
+
+
+@lru_cache(maxsize=64)
+def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """(H, W, 2) float32: x and y of every pixel."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([x, y], dim=-1).float().to(device)

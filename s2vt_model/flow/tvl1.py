@@ -7,6 +7,7 @@ input, differs from itself by 1e-3 to 1e-2 px on average. This differs from Open
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -16,12 +17,11 @@ from torch.nn import functional as F
 from s2vt_model.errors import FlowError
 from s2vt_model.flow import tvl1_torch
 from s2vt_model.flow.backends import Backend, choose
-from s2vt_model.flow.farneback_torch import pixel_grid
 from s2vt_model.flow.pairs import MIN_SIDE_PX, Frames, Pairs, as_pairs, pairs_within
-from s2vt_model.flow.resample import cv_round, resize
+from s2vt_model.flow.resample import cv_round, pixel_grid, resize
 from s2vt_model.flow.tvl1_torch import Flow, Linearised, Weights
 
-FLOATS_PER_PIXEL = 60  # of a pair while it is worked on, at most; see tests/test_flow_memory.py
+FLOATS_PER_PIXEL = 40  # of a pair while it is worked on, at most (33 were measured)
 CPU_PAIRS = 12  # in a chunk; of them, as many go through a scale at once as have
 CPU_PIXELS = 2 * 224 * 224  # so many pixels: more would leave a CPU's caches
 FLOAT_EPSILON = 1.1920929e-07  # a squared gradient below this tells nothing
@@ -168,8 +168,8 @@ def _linearise(first: Tensor, second: Tensor, u: Tensor) -> Linearised:
     Sampling is bicubic with a = -0.75 and zeros outside, at exact coordinates, as in OpenCV 5.
     """
     height, width = u.shape[-2:]
-    x, y = pixel_grid(height, width, u.device)
-    grid = torch.stack([(x + u[:, 0]) * (2 / (width - 1)) - 1, (y + u[:, 1]) * (2 / (height - 1)) - 1], dim=-1)
+    grid = pixel_grid(height, width, u.device) + u.permute(0, 2, 3, 1)
+    grid = grid.mul_(_pixels_to_unit(height, width, u.device)).sub_(1)
     warped = F.grid_sample(second, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
     there, gradient = warped[:, :1], warped[:, 1:].contiguous()
     (u_x, u_y), (across, down) = u.split(1, dim=1), gradient.split(1, dim=1)
@@ -177,6 +177,12 @@ def _linearise(first: Tensor, second: Tensor, u: Tensor) -> Linearised:
     squared = torch.addcmul(across * across, down, down)
     inverse = torch.where(squared > FLOAT_EPSILON, 1 / squared, 0)
     return Linearised(rest * inverse, gradient * inverse, gradient)
+
+
+@lru_cache(maxsize=64)
+def _pixels_to_unit(height: int, width: int, device: torch.device) -> Tensor:
+    """What `grid_sample` measures x and y in: 0..2 over the picture. (2,)"""
+    return torch.tensor([2 / (width - 1), 2 / (height - 1)], device=device)
 
 
 def _flow_class(backend: Backend) -> Callable[[Tensor], Flow]:
