@@ -2,15 +2,21 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from s2vt_model.decoding import DecodingOptions
+from s2vt_model.errors import S2VTError
 from s2vt_model.video import Sampling
+
+CellName = Literal["lstm", "gru", "rnn"]
 
 
 @dataclass(frozen=True)
 class S2VTConfig:
-    """Sizes of an S2VT network. The authors' release is `AUTHORS` below."""
+    """Sizes of an S2VT network, and its cell. The authors' release is `AUTHORS` below.
+
+    Raises `S2VTError` where there is no such network.
+    """
 
     feature_size: int  # of a frame, from the backbone
     frame_embedding_size: int
@@ -18,11 +24,17 @@ class S2VTConfig:
     hidden_size: int  # of each of the two LSTMs
     vocabulary_size: int  # words + <EOS> + <UNK>
     dropout: float = 0.0  # on features, word embeddings and both LSTMs' outputs, in training
+    cell: CellName = "lstm"  # what stands in the place of both LSTMs
 
-    @property
-    def lstm2_input_size(self) -> int:
-        """[LSTM 1's output | word embedding | stage flag]."""
-        return self.hidden_size + self.word_embedding_size + 1
+    def __post_init__(self):
+        check_choice("cell", self.cell, get_args(CellName))
+
+
+def check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises `S2VTError` where `value` is none of the choices."""
+    if value not in choices:
+        *others, last = choices
+        raise S2VTError(f"The {what} is {', '.join(others)} or {last}, not “{value}”.")
 
 
 # The one checkpoint the authors released: VGG-16 fc7 features, 87,358,668 parameters.

@@ -1,12 +1,13 @@
 """A folder becomes the model it was, or an error that says what is wrong with it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, WEIGHTS, load_checkpoint, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError
@@ -54,6 +55,11 @@ def sentence_about(folder) -> str:
     return sentence
 
 
+def with_network(**fields) -> CheckpointConfig:
+    """The tiny config with another network."""
+    return replace(CONFIG, network=replace(CONFIG.network, **fields))
+
+
 def edit_config(folder, **fields):
     config = json.loads((folder / "config.json").read_text()) | fields
     (folder / "config.json").write_text(json.dumps(config))
@@ -76,6 +82,25 @@ def test_a_round_trip_keeps_everything(folder, network):
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_every_cell_makes_the_round_trip(tmp_path, cell):
+    config = with_network(cell=cell)
+    torch.manual_seed(0)
+    network = S2VT(config.network)
+    save_checkpoint(tmp_path / "tiny", config, Vocabulary(WORDS), network)
+    loaded = load_checkpoint(tmp_path / "tiny")
+    assert loaded.config == config
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
+
+
+def test_a_config_from_before_there_was_a_choice_has_lstms(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["network"]["cell"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load_checkpoint(folder).config == CONFIG
+
+
 def test_a_loaded_network_is_ready_to_write(folder):
     network = load_checkpoint(folder).network
     assert not network.training
@@ -90,13 +115,22 @@ def test_weights_are_stored_as_float16(folder):
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
 
 
-def test_the_checkpoint_that_comes_with_the_project_loads():
-    checkpoint = load_checkpoint(DEFAULT_CHECKPOINT)
-    assert checkpoint.config.name == DEFAULT_CHECKPOINT.name
+SHIPPED = sorted(file.parent for file in WEIGHTS.glob("*/config.json"))
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_the_checkpoints_that_come_with_the_project_load(folder):
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint.config.name == folder.name
     assert checkpoint.config.network.vocabulary_size == len(checkpoint.vocabulary)
     assert checkpoint.backbone_folder.is_dir()
-    assert checkpoint.network.no_frame.any() == (checkpoint.config.no_frame == "mean")
-    assert (DEFAULT_CHECKPOINT / "model.safetensors").stat().st_size <= 25e6
+    assert checkpoint.config.scores.keys() >= {"METEOR", "CIDEr"}
+    assert (folder / "model.safetensors").stat().st_size <= 25e6
+    assert (folder / "README.md").is_file()
+
+
+def test_the_default_checkpoint_is_among_them():
+    assert DEFAULT_CHECKPOINT in SHIPPED
 
 
 # --- damaged folders ----------------------------------------------------------------------------
@@ -189,6 +223,24 @@ def test_a_config_that_is_none(folder, content):
 def test_a_config_with_wrong_fields(folder, fields):
     edit_config(folder, **fields)
     assert "is damaged" in sentence_about(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"cell": "mgu"}, "The cell is lstm, gru or rnn, not “mgu”"),
+        ({"cell": None}, "The cell is lstm, gru or rnn, not “None”"),
+    ],
+)
+def test_a_config_of_a_network_that_there_is_not(folder, fields, sentence):
+    edit_config(folder, network={**vars(CONFIG.network), **fields})
+    assert sentence in sentence_about(folder)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_a_config_of_another_cell(folder, cell):
+    edit_config(folder, network={**vars(CONFIG.network), "cell": cell})
+    assert "weights and config are not of one training run" in sentence_about(folder)
 
 
 def test_a_config_of_another_network(folder):

@@ -55,6 +55,17 @@ def data() -> TrainingData:
     return TrainingData(vocabulary, (source("clips", 20), source("stills", 1)), identity, fold=None)
 
 
+VARIANTS = [
+    {},
+    {"cell": "gru"},
+    {"cell": "rnn"},
+]
+
+
+def named(variant: dict) -> str:
+    return "-".join(variant.values()) or "s2vt"
+
+
 def weights(learner) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in learner.parameters()])
 
@@ -106,9 +117,12 @@ def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
     assert training.fold_of(tmp_path) is None
 
 
-def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path):
-    learner = training.train(replace(RECIPE, steps=150), data, tmp_path / "run")
-    checkpoint = load_checkpoint(training.save_run(learner, RECIPE, data, tmp_path / "run"))
+@pytest.mark.parametrize("variant", VARIANTS, ids=named)
+def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path, variant):
+    recipe = replace(RECIPE, steps=150, **variant)
+    learner = training.train(recipe, data, tmp_path / "run")
+    checkpoint = load_checkpoint(training.save_run(learner, recipe, data, tmp_path / "run"))
+    assert vars(checkpoint.config.network).items() >= variant.items()
     from s2vt_model.evaluation.evaluate import write_captions
 
     features = {"dog": torch.ones(7, FEATURE_SIZE), "man": -torch.ones(11, FEATURE_SIZE)}
@@ -117,9 +131,10 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     assert captions["man"] in SENTENCES["man"]
 
 
-def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data):
+@pytest.mark.parametrize("variant", VARIANTS, ids=named)
+def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data, variant):
     torch.manual_seed(0)
-    learner = training.new_learner(RECIPE, data).eval()
+    learner = training.new_learner(replace(RECIPE, **variant), data).eval()
     mean, deviation = torch.randn(FEATURE_SIZE), torch.rand(FEATURE_SIZE) + 0.5
     raw = torch.randn(3, 6, FEATURE_SIZE)
     words = torch.tensor([[EOS, 3, 4]] * 3)
@@ -128,7 +143,22 @@ def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data
         expected = learner.network((raw - mean) / deviation, words)
         found = network(raw, words)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    assert torch.equal(network.no_frame, mean)
+
+
+def test_no_frame_is_exported_as_the_mean_feature(data):
+    mean = torch.randn(FEATURE_SIZE)
+    assert torch.equal(export(training.new_learner(RECIPE, data), mean, torch.ones(FEATURE_SIZE)).no_frame, mean)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_recurrent_matrices_start_orthogonal_and_the_forget_gates_of_lstms_open(data, cell):
+    learner = training.new_learner(replace(RECIPE, cell=cell, forget_bias=1.5), data)
+    hidden = RECIPE.hidden_size
+    for layer in (learner.network.lstm1, learner.network.lstm2):
+        for gate in layer.weight_hh_l0.detach().split(hidden):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(hidden), atol=1e-5, rtol=0)
+        opened = (layer.bias_ih_l0 + layer.bias_hh_l0).nonzero()[:, 0].tolist()
+        assert opened == (list(range(hidden, 2 * hidden)) if cell == "lstm" else [])
 
 
 def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
@@ -189,6 +219,9 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):
             read_recipe(file)
+    file.write_text('cell = "x"')
+    with pytest.raises(S2VTError, match="The cell is lstm, gru or rnn, not “x”"):
+        read_recipe(file)
     file.write_bytes(b"\xff\x00")
     with pytest.raises(S2VTError, match="cannot be used"):
         read_recipe(file)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2vt_model.cells import LSTM, Cell
 from s2vt_model.config import S2VTConfig
 from s2vt_model.network import S2VT, State
 from s2vt_model.training.recipe import Recipe
@@ -31,8 +32,8 @@ class Learner(nn.Module):
         self.said = nn.Linear(config.hidden_size, config.vocabulary_size)
         nn.init.zeros_(self.said.weight)
         nn.init.constant_(self.said.bias, -6.0)  # most words are said about no video
-        for lstm in (self.network.lstm1, self.network.lstm2):
-            _initialise(lstm, forget_bias)
+        for cell in (self.network.lstm1, self.network.lstm2):
+            _initialise(cell, forget_bias)
 
     def encode(self, batch: Batch) -> State:
         if batch.source != "vgg19":
@@ -70,12 +71,13 @@ def export(learner: Learner, mean: Tensor, deviation: Tensor) -> S2VT:
     return network
 
 
-def _initialise(lstm: nn.LSTM, forget_bias: float) -> None:
-    """Orthogonal recurrent matrices, and forget gates that start open."""
-    hidden = lstm.hidden_size
-    nn.init.zeros_(lstm.bias_ih_l0)
-    nn.init.zeros_(lstm.bias_hh_l0)
+def _initialise(cell: Cell, forget_bias: float) -> None:
+    """Orthogonal recurrent matrices, one a gate, and an LSTM's forget gates that start open."""
+    hidden = cell.hidden_size
+    nn.init.zeros_(cell.bias_ih_l0)
+    nn.init.zeros_(cell.bias_hh_l0)
     with torch.no_grad():
-        lstm.bias_ih_l0[hidden : 2 * hidden] = forget_bias  # blocks are i, f, g, o
-        for gate in range(4):
-            nn.init.orthogonal_(lstm.weight_hh_l0[gate * hidden : (gate + 1) * hidden])
+        if isinstance(cell, LSTM):
+            cell.bias_ih_l0[hidden : 2 * hidden] = forget_bias  # blocks are i, f, g, o
+        for gate in cell.weight_hh_l0.split(hidden):
+            nn.init.orthogonal_(gate)

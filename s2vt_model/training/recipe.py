@@ -6,7 +6,9 @@ The same recipe gives the same weights on the same machine with the same number 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from s2vt_model.config import CellName, check_choice
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
 
@@ -29,11 +31,12 @@ class Recipe:
     steps: int = 2000
 
     # The network
+    cell: CellName = "lstm"
     frame_embedding_size: int = 400
     word_embedding_size: int = 400
     hidden_size: int = 512
     dropout: float = 0.5
-    forget_bias: float = 1.5  # at the start; torch's 0 forgets half of the state at every frame
+    forget_bias: float = 1.5  # of LSTMs, at the start; torch's 0 forgets half of the state at every frame
 
     # The vocabulary: words seen this often in MSVD's train sentences, or in Flickr8k's
     min_count_msvd: int = 5
@@ -69,6 +72,7 @@ class Recipe:
     decoding: DecodingOptions = DecodingOptions()
 
     def __post_init__(self):
+        check_choice("cell", self.cell, get_args(CellName))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in counts):
             raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")

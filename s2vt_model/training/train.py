@@ -74,6 +74,7 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         hidden_size=recipe.hidden_size,
         vocabulary_size=len(data.vocabulary),
         dropout=recipe.dropout,
+        cell=recipe.cell,
     )
     return Learner(config, recipe.forget_bias)
 
