@@ -8,12 +8,13 @@ from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
 from s2vt_model.video import Sampling
 
+Architecture = Literal["s2vt", "mean_pool"]
 CellName = Literal["lstm", "gru", "rnn"]
 
 
 @dataclass(frozen=True)
 class S2VTConfig:
-    """Sizes of an S2VT network, and its cell. The authors' release is `AUTHORS` below.
+    """An S2VT network, or one to compare it with. The authors' release is `AUTHORS` below.
 
     Raises `S2VTError` where there is no such network.
     """
@@ -24,9 +25,11 @@ class S2VTConfig:
     hidden_size: int  # of each of the two LSTMs
     vocabulary_size: int  # words + <EOS> + <UNK>
     dropout: float = 0.0  # on features, word embeddings and both LSTMs' outputs, in training
+    architecture: Architecture = "s2vt"
     cell: CellName = "lstm"  # what stands in the place of both LSTMs
 
     def __post_init__(self):
+        check_choice("architecture", self.architecture, get_args(Architecture))
         check_choice("cell", self.cell, get_args(CellName))
 
 
@@ -55,7 +58,7 @@ class CheckpointConfig:
     stream: str  # what the frames show: "rgb"; later "motion", "flow"
     backbone: str  # a folder of weights/backbones
     network: S2VTConfig
-    no_frame: Literal["zero", "mean"]  # the feature fed as a frame while words are written
+    no_frame: Literal["zero", "mean"] | None  # the feature fed as a frame while words are written, if one is
     sampling: Sampling = field(default_factory=Sampling)
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
     trained_on: str = ""

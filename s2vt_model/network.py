@@ -17,6 +17,7 @@ the frame input while writing is an embedded "no frame" feature, not a zero embe
 A config may put GRUs or plain RNNs in the LSTMs' places; what is said of LSTMs here then holds for them.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,11 @@ class State(NamedTuple):
     def device(self) -> torch.device:
         return self.layer1[0].device
 
+    @property
+    def summary(self) -> Tensor:
+        """(B, summary_size) what stands for the video before the first word: LSTM 2's output."""
+        return self.layer2[0]
+
     def select(self, rows: Tensor) -> "State":
         """The state of these batch rows; a row may be taken several times (beams)."""
         return State(*(tuple(x[rows] for x in layer) for layer in self))
@@ -61,9 +67,18 @@ class S2VT(nn.Module):
         # Stands for "no frame" while words are written: zeros in the authors' release.
         self.register_buffer("no_frame", torch.zeros(config.feature_size))
 
-    def encode(self, features: Tensor, lengths: Tensor | None = None) -> State:
-        """Read all frames. features: (B, T, D); lengths: (B,) frames each, if they differ."""
-        return self.encode_embedded(self.frame_embedding(self.dropout(features)), lengths)
+    @property
+    def summary_size(self) -> int:
+        return self.config.hidden_size
+
+    def encode(
+        self, features: Tensor, lengths: Tensor | None = None, embedding: Callable[[Tensor], Tensor] | None = None
+    ) -> State:
+        """Read all frames. features: (B, T, D); lengths: (B,) frames each, if they differ.
+
+        `embedding` takes the place of `frame_embedding`, for features of another kind.
+        """
+        return self.encode_embedded((embedding or self.frame_embedding)(self.dropout(features)), lengths)
 
     def encode_embedded(self, frames: Tensor, lengths: Tensor | None = None) -> State:
         """`encode` from frame embeddings, (B, T, frame_embedding_size)."""
@@ -88,7 +103,7 @@ class S2VT(nn.Module):
         `state` has B rows: S sentences in a row share a video. LSTM 1 sees no words, so it runs
         once a video. `words` starts with `EOS`; `predict` turns output l into scores of word l + 1.
         """
-        videos, steps = len(state.layer1[0]), words.shape[1]
+        videos, steps = len(state.summary), words.shape[1]
         sentences = len(words) // videos
         no_frames = self.frame_embedding(self.no_frame).expand(videos, steps, -1)
         hidden, _ = self.lstm1.run(no_frames, state.layer1)

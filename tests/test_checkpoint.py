@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from s2vt_model.architectures import build_network
 from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, WEIGHTS, load_checkpoint, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.decoding import DecodingOptions
@@ -57,7 +58,8 @@ def sentence_about(folder) -> str:
 
 def with_network(**fields) -> CheckpointConfig:
     """The tiny config with another network."""
-    return replace(CONFIG, network=replace(CONFIG.network, **fields))
+    no_frame = None if fields.get("architecture") == "mean_pool" else "mean"
+    return replace(CONFIG, no_frame=no_frame, network=replace(CONFIG.network, **fields))
 
 
 def edit_config(folder, **fields):
@@ -83,20 +85,22 @@ def test_a_round_trip_keeps_everything(folder, network):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_every_cell_makes_the_round_trip(tmp_path, cell):
-    config = with_network(cell=cell)
+@pytest.mark.parametrize("architecture", ["s2vt", "mean_pool"])
+def test_every_network_makes_the_round_trip(tmp_path, architecture, cell):
+    config = with_network(architecture=architecture, cell=cell)
     torch.manual_seed(0)
-    network = S2VT(config.network)
+    network = build_network(config.network)
     save_checkpoint(tmp_path / "tiny", config, Vocabulary(WORDS), network)
     loaded = load_checkpoint(tmp_path / "tiny")
     assert loaded.config == config
+    assert type(loaded.network) is type(network)
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
 
 
-def test_a_config_from_before_there_was_a_choice_has_lstms(folder):
+def test_a_config_from_before_there_was_a_choice_is_an_s2vt_of_lstms(folder):
     config = json.loads((folder / "config.json").read_text())
-    del config["network"]["cell"]
+    del config["network"]["architecture"], config["network"]["cell"]
     (folder / "config.json").write_text(json.dumps(config))
     assert load_checkpoint(folder).config == CONFIG
 
@@ -180,7 +184,7 @@ def test_several_missing_tensors(folder):
 
 def test_a_surplus_tensor(folder):
     edit_tensors(folder / "model.safetensors", lambda t: t.update(attention=torch.zeros(3)))
-    assert "a tensor that S2VT has not: “attention”" in sentence_about(folder)
+    assert "a tensor that its network has not: “attention”" in sentence_about(folder)
 
 
 def test_a_tensor_of_another_shape(folder):
@@ -230,6 +234,7 @@ def test_a_config_with_wrong_fields(folder, fields):
     [
         ({"cell": "mgu"}, "The cell is lstm, gru or rnn, not “mgu”"),
         ({"cell": None}, "The cell is lstm, gru or rnn, not “None”"),
+        ({"architecture": "transformer"}, "The architecture is s2vt or mean_pool, not “transformer”"),
     ],
 )
 def test_a_config_of_a_network_that_there_is_not(folder, fields, sentence):
@@ -241,6 +246,22 @@ def test_a_config_of_a_network_that_there_is_not(folder, fields, sentence):
 def test_a_config_of_another_cell(folder, cell):
     edit_config(folder, network={**vars(CONFIG.network), "cell": cell})
     assert "weights and config are not of one training run" in sentence_about(folder)
+
+
+def test_a_config_of_another_architecture(folder):
+    edit_config(folder, network={**vars(CONFIG.network), "architecture": "mean_pool"}, no_frame=None)
+    assert "a tensor that its network has not: “no_frame”" in sentence_about(folder)
+
+
+@pytest.mark.parametrize(("architecture", "no_frame"), [("s2vt", None), ("mean_pool", "mean"), ("s2vt", "zero")])
+def test_a_config_of_another_no_frame(tmp_path, architecture, no_frame):
+    config = with_network(architecture=architecture)
+    network = build_network(config.network)
+    if architecture == "s2vt":
+        network.no_frame.normal_()
+    save_checkpoint(tmp_path, config, Vocabulary(WORDS), network)
+    edit_config(tmp_path, no_frame=no_frame)
+    assert "names another “no frame” than its weights hold" in sentence_about(tmp_path)
 
 
 def test_a_config_of_another_network(folder):

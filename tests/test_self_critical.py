@@ -37,7 +37,7 @@ def test_the_reward_equals_pycocoevalcap_where_that_sees_the_end_as_a_word():
 
 @pytest.mark.parametrize(
     "variant",
-    [{}, {"cell": "gru"}, {"cell": "rnn"}],
+    [{}, {"cell": "gru"}, {"cell": "rnn"}, {"architecture": "mean_pool"}],
     ids=lambda variant: "-".join(variant.values()) or "s2vt",
 )
 def test_rewarded_sentences_become_likelier(variant):

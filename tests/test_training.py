@@ -59,6 +59,8 @@ VARIANTS = [
     {},
     {"cell": "gru"},
     {"cell": "rnn"},
+    {"architecture": "mean_pool"},
+    {"architecture": "mean_pool", "cell": "gru"},
 ]
 
 
@@ -219,9 +221,13 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):
             read_recipe(file)
-    file.write_text('cell = "x"')
-    with pytest.raises(S2VTError, match="The cell is lstm, gru or rnn, not “x”"):
-        read_recipe(file)
+    for name, sentence in (
+        ("cell", "The cell is lstm, gru or rnn, not “x”"),
+        ("architecture", "The architecture is s2vt or mean_pool, not “x”"),
+    ):
+        file.write_text(f'{name} = "x"')
+        with pytest.raises(S2VTError, match=sentence):
+            read_recipe(file)
     file.write_bytes(b"\xff\x00")
     with pytest.raises(S2VTError, match="cannot be used"):
         read_recipe(file)

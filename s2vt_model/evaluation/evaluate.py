@@ -39,7 +39,7 @@ def write_captions(
         padded = torch.nn.utils.rnn.pad_sequence([features[n] for n in chunk], batch_first=True)
         lengths = torch.tensor([len(features[n]) for n in chunk])
         with torch.inference_mode():
-            state = network.encode(padded.to(network.no_frame.device), lengths)
+            state = network.encode(padded.to(network.predict.weight.device), lengths)
         for name, hypotheses in zip(chunk, decode(network, state, len(chunk), options), strict=True):
             captions[name] = checkpoint.vocabulary.decode(hypotheses[0].words)
     return captions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from s2vt_model.config import CellName, check_choice
+from s2vt_model.config import Architecture, CellName, check_choice
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
 
@@ -31,6 +31,7 @@ class Recipe:
     steps: int = 2000
 
     # The network
+    architecture: Architecture = "s2vt"
     cell: CellName = "lstm"
     frame_embedding_size: int = 400
     word_embedding_size: int = 400
@@ -59,7 +60,7 @@ class Recipe:
     weight_decay: float = 1e-4
     gradient_norm: float = 5.0
     label_smoothing: float = 0.05
-    said_weight: float = 0.05  # of the loss on "which words will be said", guessed after the last frame
+    said_weight: float = 0.05  # of the loss on "which words will be said", guessed before the first word
     average_decay: float = 0.998  # of the weights' moving average, which is what is kept
 
     # Self-critical fine-tuning, after imitation
@@ -72,6 +73,7 @@ class Recipe:
     decoding: DecodingOptions = DecodingOptions()
 
     def __post_init__(self):
+        check_choice("architecture", self.architecture, get_args(Architecture))
         check_choice("cell", self.cell, get_args(CellName))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in counts):
