@@ -9,6 +9,7 @@ weights/NAME/
     README.md             model card
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +18,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from s2vt_model.architectures import Network, build_network
+from s2vt_model.architectures import Network, NetworkState, build_network
 from s2vt_model.config import CheckpointConfig
 from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.errors import CheckpointError, first_line
+from s2vt_model.frame_order import reading_order
 from s2vt_model.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -39,6 +42,13 @@ class Checkpoint:
     vocabulary: Vocabulary
     network: Network
     folder: Path
+
+    def encode(self, videos: Sequence[Tensor]) -> NetworkState:
+        """Read each video's features, (T, feature_size) in the order of time, in the checkpoint's order."""
+        read = [x[reading_order(self.config.frame_order, len(x))] for x in videos]
+        lengths = torch.tensor([len(x) for x in read])
+        padded = pad_sequence(read, batch_first=True).to(self.network.predict.weight.device)
+        return self.network.encode(padded, None if len(lengths.unique()) == 1 else lengths)
 
     @property
     def backbone_folder(self) -> Path:
@@ -95,7 +105,7 @@ def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vo
     stored.load_state_dict(halves)
     noise = torch.randn(8, config.network.feature_size, generator=torch.Generator().manual_seed(0))
     features = 0.3 * noise.abs() + (stored.no_frame if config.no_frame == "mean" else 0.0)
-    ids, log_probs = _golden_sentence(stored, features)
+    ids, log_probs = _golden_sentence(Checkpoint(config, vocabulary, stored, folder), features)
     golden = {"features": features, "words": ids, "log_probs": log_probs, "vocabulary": _fingerprint(vocabulary)}
     save_file(golden, folder / "golden.safetensors")
     for file in folder.glob("*.safetensors"):
@@ -122,9 +132,9 @@ def _load_weights(network: Network, weights: dict[str, Tensor], folder: Path) ->
     network.load_state_dict(weights)
 
 
-def _golden_sentence(network: Network, features: Tensor) -> tuple[Tensor, Tensor]:
+def _golden_sentence(checkpoint: Checkpoint, features: Tensor) -> tuple[Tensor, Tensor]:
     with torch.inference_mode():
-        hypothesis = decode(network, network.encode(features[None]), 1, GOLDEN_OPTIONS)[0][0]
+        hypothesis = decode(checkpoint.network, checkpoint.encode([features]), 1, GOLDEN_OPTIONS)[0][0]
     log_probs = [*hypothesis.word_log_probs, *([] if hypothesis.end_log_prob is None else [hypothesis.end_log_prob])]
     return torch.tensor(hypothesis.words), torch.tensor(log_probs)
 
@@ -136,7 +146,7 @@ def _fingerprint(vocabulary: Vocabulary) -> Tensor:
 
 def _check_golden(checkpoint: Checkpoint, golden: dict[str, Tensor]) -> None:
     try:
-        ids, log_probs = _golden_sentence(checkpoint.network, golden["features"])
+        ids, log_probs = _golden_sentence(checkpoint, golden["features"])
         agrees = (
             torch.equal(ids, golden["words"])
             and torch.allclose(log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE)

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
+from s2vt_model.frame_order import FrameOrder
 from s2vt_model.video import Sampling
 
 Architecture = Literal["s2vt", "mean_pool"]
@@ -59,11 +60,15 @@ class CheckpointConfig:
     backbone: str  # a folder of weights/backbones
     network: S2VTConfig
     no_frame: Literal["zero", "mean"] | None  # the feature fed as a frame while words are written, if one is
+    frame_order: FrameOrder = "time"  # in which the frames were read in training, and are read
     sampling: Sampling = field(default_factory=Sampling)
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
     trained_on: str = ""
     license: str = ""
     scores: dict[str, float] = field(default_factory=dict)  # as the model card's command prints them
+
+    def __post_init__(self):
+        check_choice("frame order", self.frame_order, get_args(FrameOrder))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -84,10 +84,11 @@ def test_a_round_trip_keeps_everything(folder, network):
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
 
 
+@pytest.mark.parametrize("frame_order", ["time", "shuffled"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("architecture", ["s2vt", "mean_pool"])
-def test_every_network_makes_the_round_trip(tmp_path, architecture, cell):
-    config = with_network(architecture=architecture, cell=cell)
+def test_every_network_makes_the_round_trip(tmp_path, architecture, cell, frame_order):
+    config = replace(with_network(architecture=architecture, cell=cell), frame_order=frame_order)
     torch.manual_seed(0)
     network = build_network(config.network)
     save_checkpoint(tmp_path / "tiny", config, Vocabulary(WORDS), network)
@@ -98,9 +99,9 @@ def test_every_network_makes_the_round_trip(tmp_path, architecture, cell):
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
 
 
-def test_a_config_from_before_there_was_a_choice_is_an_s2vt_of_lstms(folder):
+def test_a_config_from_before_there_was_a_choice_is_an_s2vt_of_lstms_in_the_order_of_time(folder):
     config = json.loads((folder / "config.json").read_text())
-    del config["network"]["architecture"], config["network"]["cell"]
+    del config["frame_order"], config["network"]["architecture"], config["network"]["cell"]
     (folder / "config.json").write_text(json.dumps(config))
     assert load_checkpoint(folder).config == CONFIG
 
@@ -240,6 +241,16 @@ def test_a_config_with_wrong_fields(folder, fields):
 def test_a_config_of_a_network_that_there_is_not(folder, fields, sentence):
     edit_config(folder, network={**vars(CONFIG.network), **fields})
     assert sentence in sentence_about(folder)
+
+
+def test_a_config_of_a_frame_order_that_there_is_not(folder):
+    edit_config(folder, frame_order="backwards")
+    assert "The frame order is time or shuffled, not “backwards”" in sentence_about(folder)
+
+
+def test_a_config_of_another_frame_order(folder):
+    edit_config(folder, frame_order="shuffled")
+    assert "does not reproduce its golden sample" in sentence_about(folder)
 
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])

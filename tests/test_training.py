@@ -61,6 +61,7 @@ VARIANTS = [
     {"cell": "rnn"},
     {"architecture": "mean_pool"},
     {"architecture": "mean_pool", "cell": "gru"},
+    {"frame_order": "shuffled"},
 ]
 
 
@@ -124,7 +125,8 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     recipe = replace(RECIPE, steps=150, **variant)
     learner = training.train(recipe, data, tmp_path / "run")
     checkpoint = load_checkpoint(training.save_run(learner, recipe, data, tmp_path / "run"))
-    assert vars(checkpoint.config.network).items() >= variant.items()
+    chosen = {**vars(checkpoint.config.network), "frame_order": checkpoint.config.frame_order}
+    assert chosen.items() >= variant.items()
     from s2vt_model.evaluation.evaluate import write_captions
 
     features = {"dog": torch.ones(7, FEATURE_SIZE), "man": -torch.ones(11, FEATURE_SIZE)}
@@ -176,14 +178,24 @@ def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
         assert data.vocabulary.decode(words) in [s for said in SENTENCES.values() for s in said]
 
 
-def test_a_sub_clip_keeps_the_order_of_its_frames():
+def sub_clips(frame_order: str) -> list[torch.Tensor]:
+    """The numbers of the frames of fifty sub-clips."""
     video = CaptionedVideo("vid1", "train", ("a dog is running",), None, "x")
-    view = torch.arange(40.0)[:, None]
-    source = Source("clips", "clips", [make_example(video, [view], Vocabulary(["a", "dog"]), 0.0)], 1, 1)
-    rng = random.Random(0)
-    for _ in range(50):
-        picks = source.draw(rng).features[0, :, 0]
-        assert (picks.diff() >= 0).all()
+    example = make_example(video, [torch.arange(40.0)[:, None]], Vocabulary(["a", "dog"]), 0.0)
+    source, rng = Source("clips", "clips", [example], 1, 1, frame_order=frame_order), random.Random(0)
+    return [source.draw(rng).features[0, :, 0] for _ in range(50)]
+
+
+def test_a_sub_clip_keeps_the_order_of_its_frames():
+    assert all((picks.diff() >= 0).all() for picks in sub_clips("time"))
+
+
+def test_a_shuffled_sub_clip_has_the_same_frames_in_an_order_of_its_own():
+    pairs = list(zip(sub_clips("shuffled"), sub_clips("time"), strict=True))
+    assert all(torch.equal(shuffled.sort().values, in_time) for shuffled, in_time in pairs)
+    ranks = {tuple(shuffled.argsort().tolist()) for shuffled, _ in pairs}
+    assert len(ranks) == len(pairs)
+    assert tuple(range(len(pairs[0][1]))) not in ranks
 
 
 def test_sentences_that_agree_with_the_others_weigh_more_and_unknown_words_are_not_promised():
@@ -224,6 +236,7 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     for name, sentence in (
         ("cell", "The cell is lstm, gru or rnn, not “x”"),
         ("architecture", "The architecture is s2vt or mean_pool, not “x”"),
+        ("frame_order", "The frame order is time or shuffled, not “x”"),
     ):
         file.write_text(f'{name} = "x"')
         with pytest.raises(S2VTError, match=sentence):

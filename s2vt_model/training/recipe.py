@@ -11,6 +11,7 @@ from typing import get_args
 from s2vt_model.config import Architecture, CellName, check_choice
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
+from s2vt_model.frame_order import FrameOrder
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Recipe:
     # The network
     architecture: Architecture = "s2vt"
     cell: CellName = "lstm"
+    frame_order: FrameOrder = "time"
     frame_embedding_size: int = 400
     word_embedding_size: int = 400
     hidden_size: int = 512
@@ -75,6 +77,7 @@ class Recipe:
     def __post_init__(self):
         check_choice("architecture", self.architecture, get_args(Architecture))
         check_choice("cell", self.cell, get_args(CellName))
+        check_choice("frame order", self.frame_order, get_args(FrameOrder))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in counts):
             raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")
