@@ -97,10 +97,9 @@ class Captioner:
     def write(self, features: Tensor, options: DecodingOptions | None = None) -> Captions:
         """Sentences about features (N, feature_size). Milliseconds; no CNN is involved."""
         began = time.perf_counter()
-        network = self.checkpoint.network
         with torch.inference_mode():
-            state = network.encode(features[None].to(self.backbone.device))
-            hypotheses = decode(network, state, 1, options or self.default_options)[0]
+            state = self.checkpoint.encode([features])
+            hypotheses = decode(self.checkpoint.network, state, 1, options or self.default_options)[0]
         captions = tuple(self._caption(h) for h in hypotheses)
         return Captions(captions, time.perf_counter() - began)
 

@@ -55,6 +55,20 @@ def data() -> TrainingData:
     return TrainingData(vocabulary, (source("clips", 20), source("stills", 1)), identity, fold=None)
 
 
+VARIANTS = [
+    {},
+    {"cell": "gru"},
+    {"cell": "rnn"},
+    {"architecture": "mean_pool"},
+    {"architecture": "mean_pool", "cell": "gru"},
+    {"frame_order": "shuffled"},
+]
+
+
+def named(variant: dict) -> str:
+    return "-".join(variant.values()) or "s2vt"
+
+
 def weights(learner) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in learner.parameters()])
 
@@ -106,9 +120,13 @@ def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
     assert training.fold_of(tmp_path) is None
 
 
-def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path):
-    learner = training.train(replace(RECIPE, steps=150), data, tmp_path / "run")
-    checkpoint = load_checkpoint(training.save_run(learner, RECIPE, data, tmp_path / "run"))
+@pytest.mark.parametrize("variant", VARIANTS, ids=named)
+def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path, variant):
+    recipe = replace(RECIPE, steps=150, **variant)
+    learner = training.train(recipe, data, tmp_path / "run")
+    checkpoint = load_checkpoint(training.save_run(learner, recipe, data, tmp_path / "run"))
+    chosen = {**vars(checkpoint.config.network), "frame_order": checkpoint.config.frame_order}
+    assert chosen.items() >= variant.items()
     from s2vt_model.evaluation.evaluate import write_captions
 
     features = {"dog": torch.ones(7, FEATURE_SIZE), "man": -torch.ones(11, FEATURE_SIZE)}
@@ -117,9 +135,10 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     assert captions["man"] in SENTENCES["man"]
 
 
-def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data):
+@pytest.mark.parametrize("variant", VARIANTS, ids=named)
+def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data, variant):
     torch.manual_seed(0)
-    learner = training.new_learner(RECIPE, data).eval()
+    learner = training.new_learner(replace(RECIPE, **variant), data).eval()
     mean, deviation = torch.randn(FEATURE_SIZE), torch.rand(FEATURE_SIZE) + 0.5
     raw = torch.randn(3, 6, FEATURE_SIZE)
     words = torch.tensor([[EOS, 3, 4]] * 3)
@@ -128,7 +147,22 @@ def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data
         expected = learner.network((raw - mean) / deviation, words)
         found = network(raw, words)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    assert torch.equal(network.no_frame, mean)
+
+
+def test_no_frame_is_exported_as_the_mean_feature(data):
+    mean = torch.randn(FEATURE_SIZE)
+    assert torch.equal(export(training.new_learner(RECIPE, data), mean, torch.ones(FEATURE_SIZE)).no_frame, mean)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_recurrent_matrices_start_orthogonal_and_the_forget_gates_of_lstms_open(data, cell):
+    learner = training.new_learner(replace(RECIPE, cell=cell, forget_bias=1.5), data)
+    hidden = RECIPE.hidden_size
+    for layer in (learner.network.lstm1, learner.network.lstm2):
+        for gate in layer.weight_hh_l0.detach().split(hidden):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(hidden), atol=1e-5, rtol=0)
+        opened = (layer.bias_ih_l0 + layer.bias_hh_l0).nonzero()[:, 0].tolist()
+        assert opened == (list(range(hidden, 2 * hidden)) if cell == "lstm" else [])
 
 
 def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
@@ -144,14 +178,24 @@ def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
         assert data.vocabulary.decode(words) in [s for said in SENTENCES.values() for s in said]
 
 
-def test_a_sub_clip_keeps_the_order_of_its_frames():
+def sub_clips(frame_order: str) -> list[torch.Tensor]:
+    """The numbers of the frames of fifty sub-clips."""
     video = CaptionedVideo("vid1", "train", ("a dog is running",), None, "x")
-    view = torch.arange(40.0)[:, None]
-    source = Source("clips", "clips", [make_example(video, [view], Vocabulary(["a", "dog"]), 0.0)], 1, 1)
-    rng = random.Random(0)
-    for _ in range(50):
-        picks = source.draw(rng).features[0, :, 0]
-        assert (picks.diff() >= 0).all()
+    example = make_example(video, [torch.arange(40.0)[:, None]], Vocabulary(["a", "dog"]), 0.0)
+    source, rng = Source("clips", "clips", [example], 1, 1, frame_order=frame_order), random.Random(0)
+    return [source.draw(rng).features[0, :, 0] for _ in range(50)]
+
+
+def test_a_sub_clip_keeps_the_order_of_its_frames():
+    assert all((picks.diff() >= 0).all() for picks in sub_clips("time"))
+
+
+def test_a_shuffled_sub_clip_has_the_same_frames_in_an_order_of_its_own():
+    pairs = list(zip(sub_clips("shuffled"), sub_clips("time"), strict=True))
+    assert all(torch.equal(shuffled.sort().values, in_time) for shuffled, in_time in pairs)
+    ranks = {tuple(shuffled.argsort().tolist()) for shuffled, _ in pairs}
+    assert len(ranks) == len(pairs)
+    assert tuple(range(len(pairs[0][1]))) not in ranks
 
 
 def test_sentences_that_agree_with_the_others_weigh_more_and_unknown_words_are_not_promised():
@@ -188,6 +232,14 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     for text in ('steps = "7"', "steps = 0", "clips = 0.3", "clips = { start = 0, end = 0 }"):
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):
+            read_recipe(file)
+    for name, sentence in (
+        ("cell", "The cell is lstm, gru or rnn, not “x”"),
+        ("architecture", "The architecture is s2vt or mean_pool, not “x”"),
+        ("frame_order", "The frame order is time or shuffled, not “x”"),
+    ):
+        file.write_text(f'{name} = "x"')
+        with pytest.raises(S2VTError, match=sentence):
             read_recipe(file)
     file.write_bytes(b"\xff\x00")
     with pytest.raises(S2VTError, match="cannot be used"):

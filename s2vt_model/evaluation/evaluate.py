@@ -32,15 +32,13 @@ def write_captions(
     checkpoint: Checkpoint, features: Mapping[str, Tensor], options: DecodingOptions
 ) -> dict[str, str]:
     """The best sentence for each video's features, (T, D)."""
-    network, captions = checkpoint.network, {}
+    captions = {}
     names = list(features)
     for at in range(0, len(names), VIDEOS_PER_BATCH):
         chunk = names[at : at + VIDEOS_PER_BATCH]
-        padded = torch.nn.utils.rnn.pad_sequence([features[n] for n in chunk], batch_first=True)
-        lengths = torch.tensor([len(features[n]) for n in chunk])
         with torch.inference_mode():
-            state = network.encode(padded.to(network.no_frame.device), lengths)
-        for name, hypotheses in zip(chunk, decode(network, state, len(chunk), options), strict=True):
+            state = checkpoint.encode([features[n] for n in chunk])
+        for name, hypotheses in zip(chunk, decode(checkpoint.network, state, len(chunk), options), strict=True):
             captions[name] = checkpoint.vocabulary.decode(hypotheses[0].words)
     return captions
 

@@ -137,6 +137,7 @@ def load_training_data(
             recipe.videos_per_step,
             recipe.sentences_per_video,
             OVERSAMPLING,
+            recipe.frame_order,
         )
     ]
     if recipe.vgg19.start or recipe.vgg19.end:
@@ -151,6 +152,7 @@ def load_training_data(
                 [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
                 recipe.videos_per_step,
                 recipe.sentences_per_video,
+                frame_order=recipe.frame_order,
             )
         )
     if stills and (recipe.stills.start or recipe.stills.end):

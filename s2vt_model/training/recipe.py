@@ -6,9 +6,12 @@ The same recipe gives the same weights on the same machine with the same number 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from s2vt_model.config import Architecture, CellName, check_choice
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
+from s2vt_model.frame_order import FrameOrder
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,14 @@ class Recipe:
     steps: int = 2000
 
     # The network
+    architecture: Architecture = "s2vt"
+    cell: CellName = "lstm"
+    frame_order: FrameOrder = "time"
     frame_embedding_size: int = 400
     word_embedding_size: int = 400
     hidden_size: int = 512
     dropout: float = 0.5
-    forget_bias: float = 1.5  # at the start; torch's 0 forgets half of the state at every frame
+    forget_bias: float = 1.5  # of LSTMs, at the start; torch's 0 forgets half of the state at every frame
 
     # The vocabulary: words seen this often in MSVD's train sentences, or in Flickr8k's
     min_count_msvd: int = 5
@@ -56,7 +62,7 @@ class Recipe:
     weight_decay: float = 1e-4
     gradient_norm: float = 5.0
     label_smoothing: float = 0.05
-    said_weight: float = 0.05  # of the loss on "which words will be said", guessed after the last frame
+    said_weight: float = 0.05  # of the loss on "which words will be said", guessed before the first word
     average_decay: float = 0.998  # of the weights' moving average, which is what is kept
 
     # Self-critical fine-tuning, after imitation
@@ -69,6 +75,9 @@ class Recipe:
     decoding: DecodingOptions = DecodingOptions()
 
     def __post_init__(self):
+        check_choice("architecture", self.architecture, get_args(Architecture))
+        check_choice("cell", self.cell, get_args(CellName))
+        check_choice("frame order", self.frame_order, get_args(FrameOrder))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in counts):
             raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")

@@ -40,8 +40,8 @@ class Critic:
         numbers = rng.sample(range(total), min(self.source.videos_per_step, total))
         batch = self.source.batch([self.source.examples[n] for n in numbers], rng).to(device)
         learner.eval()  # what is rewarded is what the finished network would write
-        for lstm in (learner.network.lstm1, learner.network.lstm2):
-            lstm.train()  # cuDNN's backward pass insists; they have no dropout of their own
+        for cell in (learner.network.lstm1, learner.network.lstm2):
+            cell.train()  # cuDNN's backward pass insists; they have no dropout of their own
         options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=MAX_WORDS - 1)
         with torch.no_grad():
             rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)

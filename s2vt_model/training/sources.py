@@ -1,8 +1,9 @@
 """Where training examples come from, and how a batch of them is drawn.
 
 A batch holds videos of one source, each with several sentences: a video is read once and written
-about many times. All videos of a batch are brought to one number of frames by drawing frames, with
-their order kept, from a random window: sub-clips, dropped frames and a jittered frame rate at once.
+about many times. All videos of a batch are brought to one number of frames by drawing frames from a
+random window: sub-clips, dropped frames and a jittered frame rate at once. Their order is kept, unless
+the network is to learn without it.
 """
 
 import random
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.frame_order import FrameOrder
 from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 
 MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is not learned
@@ -60,6 +62,7 @@ class Source:
     videos_per_step: int
     sentences_per_video: int
     oversampling: int = 1  # frames in a view for each frame that the model would see
+    frame_order: FrameOrder = "time"
 
     def draw(self, rng: random.Random) -> Batch:
         """A batch of videos drawn at random."""
@@ -68,7 +71,7 @@ class Source:
     def batch(self, examples: Sequence[Example], rng: random.Random) -> Batch:
         """A sub-clip of each of these videos, with some of its sentences."""
         frames = self._frame_count(rng)
-        features = torch.stack([_sub_clip(rng.choice(e.views), frames, rng) for e in examples])
+        features = torch.stack([_sub_clip(rng.choice(e.views), frames, self.frame_order, rng) for e in examples])
         sentences = [
             s for e in examples for s in rng.choices(e.sentences, weights=e.weights, k=self.sentences_per_video)
         ]
@@ -105,14 +108,14 @@ def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
     return [sum((used[g] - 1) / others for g in gs) / len(gs) for gs in grams]
 
 
-def _sub_clip(view: Tensor, frames: int, rng: random.Random) -> Tensor:
-    """(T, D) -> (frames, D): frames drawn in order from a random window of the video."""
+def _sub_clip(view: Tensor, frames: int, frame_order: FrameOrder, rng: random.Random) -> Tensor:
+    """(T, D) -> (frames, D): frames drawn from a random window of the video."""
     total = len(view)
     window = max(round(total * rng.uniform(SHORTEST_WINDOW, 1.0)), min(frames, total))
     first = rng.randint(0, total - window)
     span = range(first, first + window)
     picks = rng.sample(span, frames) if frames <= window else rng.choices(span, k=frames)
-    return view[sorted(picks)]
+    return view[sorted(picks) if frame_order == "time" else picks]  # drawn in random order
 
 
 def teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,8 @@ def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) ->
         stream="rgb",
         backbone=recipe.backbone,
         network=network.config,
-        no_frame="mean",
+        no_frame="mean" if recipe.architecture == "s2vt" else None,
+        frame_order=recipe.frame_order,
         decoding=recipe.decoding,
         trained_on=", ".join(f"{len(s.examples)} {s.title}" for s in data.sources),
         license="code MIT; learned from research corpora, see README.md",
@@ -74,6 +75,8 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         hidden_size=recipe.hidden_size,
         vocabulary_size=len(data.vocabulary),
         dropout=recipe.dropout,
+        architecture=recipe.architecture,
+        cell=recipe.cell,
     )
     return Learner(config, recipe.forget_bias)
 
