@@ -163,6 +163,15 @@ def test_a_sub_clip_keeps_the_order_of_its_frames():
         assert (picks.diff() >= 0).all()
 
 
+def test_batches_are_about_as_long_as_what_the_model_would_see(data):
+    """16 frames where the model would see 6."""
+    source = replace(data.sources[0], oversampling=16 / 6, pace=(0.8, 1.2))
+    examples = [replace(e, views=tuple(view[:16] for view in e.views)) for e in source.examples]
+    rng = random.Random(0)
+    lengths = [replace(source, examples=examples).draw(rng).features.shape[1] for _ in range(60)]
+    assert set(lengths) == {5, 6, 7}
+
+
 def test_sentences_that_agree_with_the_others_weigh_more_and_unknown_words_are_not_promised():
     said = ("a dog is running", "a dog is running fast", "my favourite animal here")
     vocabulary = Vocabulary(["a", "dog", "is", "running", "fast"])
@@ -207,7 +216,8 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     file = tmp_path / "recipe.toml"
     file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\nsampling = { every = 1, max_frames = 48 }\n")
     assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6), sampling=Sampling(1, 48))
-    for text in ('steps = "7"', "steps = 0", "oversampling = 0", 'stream = "sound"', "clips = 0.3"):
+    wrong = ('steps = "7"', "steps = 0", "oversampling = 0", "pace = [1]", 'stream = "sound"', "clips = 0.3")
+    for text in wrong:
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):
             read_recipe(file)

@@ -133,6 +133,7 @@ def load_training_data(
             recipe.videos_per_step,
             recipe.sentences_per_video,
             recipe.oversampling,
+            recipe.pace,
         )
     ]
     if recipe.vgg19.start or recipe.vgg19.end:
@@ -147,6 +148,8 @@ def load_training_data(
                 [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
                 recipe.videos_per_step,
                 recipe.sentences_per_video,
+                recipe.vgg19_oversampling,
+                recipe.pace,
             )
         )
     if stills and (recipe.stills.start or recipe.stills.end):

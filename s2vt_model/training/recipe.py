@@ -29,7 +29,6 @@ class Recipe:
     stream: Literal["rgb", "motion"] = "rgb"
     backbone: str = "tf_efficientnet_lite2.in1k"
     sampling: Sampling = field(default_factory=Sampling)  # of a video that the model writes about
-    oversampling: int = 2  # frames of a training view for each of those: sub-clips are drawn from them
     seed: int = 1
     steps: int = 2000
 
@@ -43,6 +42,11 @@ class Recipe:
     # The vocabulary: words seen this often in MSVD's train sentences, or in Flickr8k's
     min_count_msvd: int = 5
     min_count_flickr8k: int = 10
+
+    # Sub-clips are drawn from views that hold more frames than the model would see of the video
+    oversampling: int = 2  # frames of a clip's view for each of those
+    vgg19_oversampling: float = 1.0  # VGG-19 features: of their 16 frames
+    pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what the model would see
 
     # What is drawn from: clips, their VGG-19 features, stills
     clips: Share = Share(0.3, 0.3)
@@ -80,6 +84,9 @@ class Recipe:
         shares = (self.clips, self.vgg19, self.stills)
         if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
             raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")
+        lengths = (self.vgg19_oversampling, *self.pace)
+        if not all(isinstance(x, float | int) and x > 0 for x in lengths) or len(self.pace) != 2:
+            raise S2VTError("A recipe's vgg19_oversampling is a number above 0, its pace two: pace = [0.6, 1.1].")
         if self.stream not in ("rgb", "motion"):
             raise S2VTError(f"A recipe's stream is rgb or motion, not “{self.stream}”.")
         if self.stream == "motion" and (self.stills.start or self.stills.end):
@@ -101,6 +108,8 @@ def read_recipe(file: str | Path) -> Recipe:
         for name, kind in (("sampling", Sampling), ("decoding", DecodingOptions)):
             if name in fields:
                 fields[name] = kind(**fields[name])
+        if "pace" in fields:
+            fields["pace"] = tuple(fields["pace"])
         return Recipe(**fields)
     except S2VTError:
         raise
