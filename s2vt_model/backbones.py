@@ -92,7 +92,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def extract(self, frames: np.ndarray) -> Work[Tensor]:
-        """`forward` with progress. Raises `VideoError` for frames that have no such features."""
+        """`forward` with progress. Raises `VideoError`, to follow the video's name, where N is too small."""
         raise NotImplementedError
 
 
@@ -127,14 +127,14 @@ class MotionBackbone(Backbone):
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
         if len(frames) < 2:
-            raise VideoError("This model looks at motion, and a single frame shows none. Give it a longer part.")
+            raise VideoError("it has a single frame, and this model looks at motion. Give it a longer part.")
         x = self.preprocess(frames)
         x = torch.cat([x, x[-1:].expand(-len(x) % FRAMES_PER_VECTOR, -1, -1, -1)])
         x = x.transpose(0, 1)[None].contiguous()  # (1, 3, 8 * M, S, S)
         return self.network(x)[0].cpu().contiguous()
 
     def extract(self, frames: np.ndarray) -> Work[Tensor]:
-        yield Progress("features", None, f"Looking at the motion in {len(frames)} frames")
+        yield Progress("features", 0.0, f"Looking at the motion in {len(frames)} frames")
         return self(frames)
 
 

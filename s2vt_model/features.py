@@ -39,7 +39,10 @@ class FeatureCache:
             frames = _frames(path, sampling)
             if mirrored:
                 frames = frames[:, :, ::-1]
-            features = finish(self.backbone.extract(frames)).numpy()
+            try:
+                features = finish(self.backbone.extract(frames)).numpy()
+            except VideoError as error:
+                raise VideoError(f"“{path}” has no features: {error}") from error
             # Under a name of its own first: a kill, or another process, leaves no half-written features.
             with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as partial:
                 np.save(partial, features)
