@@ -13,7 +13,7 @@ from torch import Tensor
 from s2vt_model.backbones import Backbone, load_backbone
 from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from s2vt_model.decoding import DecodingOptions, Hypothesis, decode
-from s2vt_model.errors import CheckpointError, S2VTError
+from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.progress import Progress, Work
 from s2vt_model.video import Clip, read_clip
 
@@ -91,7 +91,10 @@ class Captioner:
         began = time.perf_counter()
         clip = yield from read_clip(path, self.checkpoint.config.sampling, start, end)
         read = time.perf_counter()
-        features = yield from self.backbone.extract(clip.frames)
+        try:
+            features = yield from self.backbone.extract(clip.frames)
+        except VideoError as error:
+            raise VideoError(f"“{Path(path).name}” cannot be captioned: {error}") from error
         return Seen(clip, features, read - began, time.perf_counter() - read)
 
     def write(self, features: Tensor, options: DecodingOptions | None = None) -> Captions:

@@ -16,6 +16,7 @@ from s2vt_model.training.corpus import Fold, Standardisation, TrainingData, spli
 from s2vt_model.training.learner import export
 from s2vt_model.training.recipe import Recipe, Share, read_recipe
 from s2vt_model.training.sources import IGNORE, Source, make_example
+from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 
 FEATURE_SIZE = 24
@@ -135,6 +136,14 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     assert captions["man"] in SENTENCES["man"]
 
 
+def test_a_checkpoint_says_what_its_frames_show_and_how_they_are_sampled(data, tmp_path):
+    recipe = replace(RECIPE, stream="motion", stills=Share(0.0, 0.0), sampling=Sampling(1, 48), steps=1, reward_steps=0)
+    clips_only = replace(data, sources=data.sources[:1])
+    learner = training.train(recipe, clips_only, tmp_path)
+    config = load_checkpoint(training.save_run(learner, recipe, clips_only, tmp_path)).config
+    assert (config.stream, config.sampling) == ("motion", Sampling(1, 48))
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=named)
 def test_export_takes_raw_features_where_the_learner_took_standardised_ones(data, variant):
     torch.manual_seed(0)
@@ -198,6 +207,15 @@ def test_a_shuffled_sub_clip_has_the_same_frames_in_an_order_of_its_own():
     assert tuple(range(len(pairs[0][1]))) not in ranks
 
 
+def test_batches_are_about_as_long_as_what_the_model_would_see(data):
+    """16 frames where the model would see 6."""
+    source = replace(data.sources[0], oversampling=16 / 6, pace=(0.8, 1.2))
+    examples = [replace(e, views=tuple(view[:16] for view in e.views)) for e in source.examples]
+    rng = random.Random(0)
+    lengths = [replace(source, examples=examples).draw(rng).features.shape[1] for _ in range(60)]
+    assert set(lengths) == {5, 6, 7}
+
+
 def test_sentences_that_agree_with_the_others_weigh_more_and_unknown_words_are_not_promised():
     said = ("a dog is running", "a dog is running fast", "my favourite animal here")
     vocabulary = Vocabulary(["a", "dog", "is", "running", "fast"])
@@ -219,6 +237,19 @@ def test_folds_share_no_video_and_hold_runs_of_numbers():
         assert not {v.name for v in kept} & {v.name for v in out}
 
 
+@pytest.mark.parametrize(
+    ("model", "oversampling", "training"),
+    [
+        (Sampling(10, 32), 2, Sampling(5, 64)),
+        (Sampling(10, 32), 1, Sampling(10, 32)),
+        (Sampling(1, 48), 2, Sampling(1, 96)),  # there are no frames between a video's frames
+    ],
+)
+def test_training_views_hold_more_frames_than_the_model_sees(model, oversampling, training):
+    recipe = replace(RECIPE, sampling=model, oversampling=oversampling)
+    assert recipe.training_sampling == training
+
+
 @pytest.mark.parametrize("text", ["3/3", "a/3", "1", "-1/3", "²/3"])
 def test_a_fold_that_makes_no_sense_is_refused(text):
     with pytest.raises(S2VTError, match="I/N"):
@@ -227,9 +258,10 @@ def test_a_fold_that_makes_no_sense_is_refused(text):
 
 def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     file = tmp_path / "recipe.toml"
-    file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\n")
-    assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6))
-    for text in ('steps = "7"', "steps = 0", "clips = 0.3", "clips = { start = 0, end = 0 }"):
+    file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\nsampling = { every = 1, max_frames = 48 }\n")
+    assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6), sampling=Sampling(1, 48))
+    wrong = ('steps = "7"', "steps = 0", "oversampling = 0", "pace = [1]", 'stream = "sound"', "clips = 0.3")
+    for text in wrong:
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):
             read_recipe(file)
@@ -243,6 +275,15 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
             read_recipe(file)
     file.write_bytes(b"\xff\x00")
     with pytest.raises(S2VTError, match="cannot be used"):
+        read_recipe(file)
+    file.write_text("clips = { start = 0, end = 0 }\n")
+    with pytest.raises(S2VTError, match="that of clips is above 0"):
+        read_recipe(file)
+    file.write_text('stream = "motion"\nstills = { start = 0.4, end = 0 }\n')
+    with pytest.raises(S2VTError, match="Stills show no motion"):
+        read_recipe(file)
+    file.write_text("sampling = { every = 0, max_frames = 8 }\n")
+    with pytest.raises(S2VTError, match="cannot be used: Sampling takes every 1st frame or fewer"):
         read_recipe(file)
     file.write_text("stepps = 7\n")
     with pytest.raises(S2VTError, match="stepps"):

@@ -19,10 +19,6 @@ from s2vt_model.training.sources import Example, Source, make_example
 from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
-# Twice as many frames as the model will see: sub-clips are drawn from them.
-OVERSAMPLING = 2
-TRAINING_SAMPLING = Sampling(Sampling().every // OVERSAMPLING, Sampling().max_frames * OVERSAMPLING)
-
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -127,7 +123,7 @@ def load_training_data(
         paths = [v.path for v in some]
         return list(zip(*(cache.features_of_all(paths, sampling, m) for m in (False, True)), strict=True))
 
-    views = both_views(clips, TRAINING_SAMPLING)
+    views = both_views(clips, recipe.training_sampling)
     standardise = Standardisation.of([plain for plain, _ in views])
     sources = [
         Source(
@@ -136,7 +132,8 @@ def load_training_data(
             [example(v, [standardise(x) for x in both]) for v, both in zip(clips, views, strict=True)],
             recipe.videos_per_step,
             recipe.sentences_per_video,
-            OVERSAMPLING,
+            recipe.oversampling,
+            recipe.pace,
             recipe.frame_order,
         )
     ]
@@ -152,7 +149,9 @@ def load_training_data(
                 [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
                 recipe.videos_per_step,
                 recipe.sentences_per_video,
-                frame_order=recipe.frame_order,
+                recipe.vgg19_oversampling,
+                recipe.pace,
+                recipe.frame_order,
             )
         )
     if stills and (recipe.stills.start or recipe.stills.end):
@@ -162,7 +161,7 @@ def load_training_data(
                 "Flickr8k stills",
                 [
                     example(s, [standardise(x) for x in both])
-                    for s, both in zip(stills, both_views(stills, Sampling()), strict=True)
+                    for s, both in zip(stills, both_views(stills, recipe.sampling), strict=True)
                 ],
                 recipe.stills_per_step,
                 recipe.sentences_per_still,

@@ -23,7 +23,6 @@ MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is 
 IGNORE = -1  # a target that costs nothing
 FRAMES = (5, 32)  # fewest and most frames of a batch
 SHORTEST_WINDOW = 0.7  # share of a video that a sub-clip has at least
-SLOWEST, FASTEST = 0.6, 1.1  # frames of a batch, relative to what the model would see of some video of it
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ class Source:
     examples: Sequence[Example]
     videos_per_step: int
     sentences_per_video: int
-    oversampling: int = 1  # frames in a view for each frame that the model would see
+    oversampling: float = 1.0  # frames in a view for each frame that the model would see
+    pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what it would see
     frame_order: FrameOrder = "time"
 
     def draw(self, rng: random.Random) -> Batch:
@@ -84,7 +84,7 @@ class Source:
         longest = len(rng.choice(self.examples).views[0])
         if longest == 1:  # a still lasts as long as we like
             return rng.randint(6, 16)
-        return max(FRAMES[0], min(round(longest / self.oversampling * rng.uniform(SLOWEST, FASTEST)), FRAMES[1]))
+        return max(FRAMES[0], min(round(longest / self.oversampling * rng.uniform(*self.pace)), FRAMES[1]))
 
 
 def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Vocabulary, typicality: float) -> Example:

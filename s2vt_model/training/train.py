@@ -52,11 +52,12 @@ def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) ->
     network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation)
     config = CheckpointConfig(
         name=recipe.name,
-        stream="rgb",
+        stream=recipe.stream,
         backbone=recipe.backbone,
         network=network.config,
         no_frame="mean" if recipe.architecture == "s2vt" else None,
         frame_order=recipe.frame_order,
+        sampling=recipe.sampling,
         decoding=recipe.decoding,
         trained_on=", ".join(f"{len(s.examples)} {s.title}" for s in data.sources),
         license="code MIT; learned from research corpora, see README.md",
