@@ -17,6 +17,7 @@ def moving_texture(
     texture = cv2.GaussianBlur(noise, (0, 0), 1.5) + 2 * cv2.GaussianBlur(noise, (0, 0), 4)
     texture = np.clip(128 + 50 * texture / texture.std(), 0, 255)
     y, x = (axis.astype(np.float32) for axis in np.mgrid[:height, :width])
-    from_x, from_y = ([axis + np.float32(margin - t * by) for t in range(frames)] for axis, by in ((x, motion[0]), (y, motion[1])))
+    from_x = [x + np.float32(margin - t * motion[0]) for t in range(frames)]
+    from_y = [y + np.float32(margin - t * motion[1]) for t in range(frames)]
     film = [cv2.remap(texture, *place, cv2.INTER_CUBIC) for place in zip(from_x, from_y, strict=True)]
     return torch.from_numpy(np.clip(np.rint(np.stack(film)), 0, 255).astype(np.uint8))
