@@ -47,7 +47,7 @@ def add_caption_endpoint(engine: Engine) -> None:
             raise gr.Error(str(error), print_exception=False) from error
         from s2vt_model.captioner import caption_record  # here, as it imports torch
 
-        yield caption_record(Path(video).name, seen, captions, captioner.checkpoint.config.name)
+        yield caption_record(Path(video).name, seen, captions, captioner.name)
 
     with gr.Row(visible=False):
         gr.Button().click(

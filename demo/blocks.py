@@ -207,9 +207,9 @@ class Page:
         except S2VTError as error:
             yield {self.model: f'<p class="problem" role="alert">{html.escape(str(error))}</p>'}
         else:
-            name = html.escape(captioner.checkpoint.config.name)
-            words = len(captioner.checkpoint.vocabulary)
-            where = html.escape(str(captioner.backbone.device))
+            name = html.escape(captioner.name)
+            words = len(captioner.vocabulary)
+            where = html.escape(str(captioner.device))
             yield {
                 self.model: f"<p>Model: {name}, {words:,} words, running on {where}</p>",
                 **self.controls.set_to(captioner.default_options),

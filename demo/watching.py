@@ -12,8 +12,7 @@ from demo.preview import is_playable, write_preview
 from s2vt_model.progress import Progress, Work
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from s2vt_model.captioner import Features
     from s2vt_model.decoding import DecodingOptions
 
 
@@ -49,7 +48,7 @@ class Watched:
 
     footage: Footage
     length_s: float  # of the whole file
-    features: Tensor  # (N, feature_size)
+    features: Features  # of each stream
     scene: dict[str, Any]  # what the player shows of this look; JSON-ready
 
 

@@ -7,5 +7,5 @@ from s2vt_model.captioner import Captioner
 
 @pytest.fixture(scope="session")
 def captioner() -> Captioner:
-    """The checkpoint that comes with the project, on the CPU."""
-    return Captioner.load(device="cpu")
+    """The RGB stream that comes with the project, on the CPU."""
+    return Captioner.load("rgb", device="cpu")

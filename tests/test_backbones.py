@@ -21,7 +21,7 @@ FOLDER = WEIGHTS / "backbones" / "tf_efficientnet_lite2.in1k"
 
 @pytest.fixture(scope="module")
 def backbone(captioner) -> Backbone:
-    return captioner.backbone
+    return captioner.streams["rgb"].backbone
 
 
 @pytest.fixture(scope="module")

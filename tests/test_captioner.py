@@ -26,8 +26,10 @@ def seen(captioner, video) -> Seen:
 
 def test_looking_gives_a_feature_vector_a_frame(captioner, seen):
     assert seen.clip.indices == tuple(range(0, 95, 10))
-    assert seen.features.shape == (10, captioner.checkpoint.config.network.feature_size)
-    torch.testing.assert_close(seen.features[3:4], captioner.backbone(seen.clip.frames[3:4]), rtol=0, atol=1e-3)
+    stream = captioner.streams["rgb"]
+    assert seen.features["rgb"].shape == (10, stream.checkpoint.config.network.feature_size)
+    one = stream.backbone(seen.clip.frames[3:4])
+    torch.testing.assert_close(seen.features["rgb"][3:4], one, rtol=0, atol=1e-3)
     assert seen.read_seconds > 0
     assert seen.features_seconds > 0
 
@@ -53,7 +55,7 @@ def test_a_part_of_a_video_can_be_captioned(captioner, video):
 
 
 def test_the_checkpoints_own_decoding_is_the_default(captioner, seen):
-    defaults = captioner.checkpoint.config.decoding
+    defaults = captioner.streams["rgb"].checkpoint.config.decoding
     assert captioner.default_options == defaults
     assert captioner.write(seen.features).candidates == captioner.write(seen.features, defaults).candidates
 
@@ -65,7 +67,7 @@ def test_words_are_words_of_the_vocabulary_with_their_probabilities(captioner, s
     for caption in captions.candidates:
         assert 1 <= len(caption.words) <= 12
         assert caption.text.split() == [word.text for word in caption.words]
-        assert all(word.text in captioner.checkpoint.vocabulary.words for word in caption.words)
+        assert all(word.text in captioner.vocabulary.words for word in caption.words)
         assert not any(special in caption.text for special in SPECIALS)
         assert all(word.log_prob <= 0 for word in caption.words)
         assert caption.log_prob <= sum(word.log_prob for word in caption.words) + 1e-6
@@ -81,8 +83,8 @@ def test_a_beam_gives_several_candidates_and_the_best_first(captioner, seen):
 
 
 def test_the_order_of_frames_reaches_the_writer(captioner, seen):
-    forwards = captioner.checkpoint.network.encode(seen.features[None])
-    backwards = captioner.checkpoint.network.encode(seen.features.flip(0)[None])
+    network = captioner.streams["rgb"].checkpoint.network
+    forwards, backwards = (network.encode(x[None]) for x in (seen.features["rgb"], seen.features["rgb"].flip(0)))
     assert not torch.allclose(forwards.layer2[0], backwards.layer2[0], atol=1e-3)
 
 
@@ -114,10 +116,11 @@ def test_a_record_says_all_about_a_caption(seen, captioner):
 
 
 def test_a_backbone_that_makes_other_features_is_refused(captioner):
-    config = captioner.checkpoint.config
+    stream = captioner.streams["rgb"]
+    config = stream.checkpoint.config
     other = replace(config, network=replace(config.network, feature_size=4096))
     with pytest.raises(CheckpointError, match=r"takes features of 4096 numbers, .* makes 1280"):
-        Captioner(replace(captioner.checkpoint, config=other), captioner.backbone)
+        replace(stream, checkpoint=replace(stream.checkpoint, config=other))
 
 
 def test_auto_is_the_gpu_where_there_is_one():

@@ -116,9 +116,9 @@ class Held:
     """The CNN, at work until it is released."""
 
     def __init__(self, captioner, patch):
-        self.extract = captioner.backbone.extract
+        self.extract = captioner.streams["rgb"].backbone.extract
         self.released, self.left = threading.Event(), threading.Event()
-        patch.setattr(captioner.backbone, "extract", self)
+        patch.setattr(captioner.streams["rgb"].backbone, "extract", self)
 
     def __call__(self, frames):
         try:
@@ -187,7 +187,7 @@ def test_the_keyboard_is_enough(page):
 
 def test_controls_decode_again_without_the_cnn(page, captioner, monkeypatch):
     choose_example(page, 0)
-    monkeypatch.setattr(captioner.backbone, "extract", forbidden)
+    monkeypatch.setattr(captioner.streams["rgb"].backbone, "extract", forbidden)
     monkeypatch.setattr("s2vt_model.captioner.read_clip", forbidden)
     cost = page.locator(".cost").text_content()
     page.evaluate("document.querySelector('video').marked = true")
@@ -371,7 +371,7 @@ def test_the_page_is_up_while_the_model_loads(browser, captioner):
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(browser, tmp_path):
     def load():
-        return Captioner.load(tmp_path / "nowhere")
+        return Captioner.of_checkpoint(tmp_path / "nowhere")
 
     with running(Engine(load)) as url, visiting(browser, url) as page:
         page.locator("#model [role=alert]", has_text="There is no checkpoint folder").wait_for()

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from captioners import writing_only
 
 from s2vt_model.checkpoint import load_checkpoint
 from s2vt_model.corpora import CaptionedVideo
 from s2vt_model.errors import S2VTError
+from s2vt_model.evaluation.evaluate import write_captions
 from s2vt_model.training import phase
 from s2vt_model.training import train as training
 from s2vt_model.training.corpus import Fold, Standardisation, TrainingData, split_fold
@@ -128,10 +130,8 @@ def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data,
     checkpoint = load_checkpoint(training.save_run(learner, recipe, data, tmp_path / "run"))
     chosen = {**vars(checkpoint.config.network), "frame_order": checkpoint.config.frame_order}
     assert chosen.items() >= variant.items()
-    from s2vt_model.evaluation.evaluate import write_captions
-
-    features = {"dog": torch.ones(7, FEATURE_SIZE), "man": -torch.ones(11, FEATURE_SIZE)}
-    captions = write_captions(checkpoint, features, checkpoint.config.decoding)
+    features = {"dog": {"rgb": torch.ones(7, FEATURE_SIZE)}, "man": {"rgb": -torch.ones(11, FEATURE_SIZE)}}
+    captions = write_captions(writing_only(rgb=checkpoint), features)
     assert captions["dog"] in SENTENCES["dog"]
     assert captions["man"] in SENTENCES["man"]
 

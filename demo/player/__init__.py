@@ -41,7 +41,7 @@ def scene_of(seen: Seen) -> dict[str, Any]:
     clip = seen.clip
     return {
         "look": time.monotonic_ns(),  # the player redraws the frames only where this changes
-        "usage": clip.usage(),
+        "usage": seen.usage(),
         "frames": [
             {"time_s": time_s, "image": thumbnail(frame)}
             for time_s, frame in zip(clip.times_s, clip.frames, strict=True)
