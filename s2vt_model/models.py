@@ -5,6 +5,7 @@
     [streams.rgb]                         # asked for as "rgb"
     checkpoint = "s2vt-msvd-rgb"          # a folder of weights/
     about = "S2VT on single frames"
+    paper = 29.2                          # METEOR that the paper reports for a model of this kind
 
     [sets."rgb+motion"]                   # how two streams share their say, chosen on val
     alpha = { rgb = 0.5, motion = 0.5 }
@@ -16,7 +17,7 @@ Any streams can be added, as in "rgb+gru"; a sum that is not listed shares alike
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2vt_model.checkpoint import WEIGHTS
@@ -36,6 +37,7 @@ class Model:
     checkpoints: Mapping[str, Path]  # the folder of each stream
     alpha: Mapping[str, float]  # each stream's share of the say
     decoding: DecodingOptions | None  # chosen for a set; None: the first checkpoint's own
+    paper: float | None = None  # METEOR of the paper's model of this kind, on all 670 test clips
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Catalogue:
         if alpha is None:
             return found
         checked = check_alpha(alpha, list(found.checkpoints))
-        return Model(found.name, found.about, found.checkpoints, checked, found.decoding)
+        return replace(found, alpha=checked)
 
     def _sum(self, parts: list[str]) -> Model:
         checkpoints = {part: self.streams[part].checkpoints[part] for part in parts}
@@ -72,16 +74,17 @@ def read_catalogue(file: Path = FILE) -> Catalogue:
     """Raises `CheckpointError` where the file is missing or says what cannot be."""
     try:
         fields = tomllib.loads(file.read_text(encoding="utf-8"))
-        streams = {
-            name: Model(name, entry["about"], {name: file.parent / entry["checkpoint"]}, {name: 1.0}, None)
-            for name, entry in fields["streams"].items()
-        }
+        streams = {}
+        for name, entry in fields["streams"].items():
+            folder = file.parent / entry["checkpoint"]
+            streams[name] = Model(name, entry["about"], {name: folder}, {name: 1.0}, None, entry.get("paper"))
         sets = {}
         for name, entry in fields.get("sets", {}).items():
             parts = name.split("+")
             checkpoints = {part: streams[part].checkpoints[part] for part in parts}
             alpha = check_alpha(entry["alpha"], parts)
-            sets[name] = Model(name, entry["about"], checkpoints, alpha, DecodingOptions(**entry["decoding"]))
+            decoding = DecodingOptions(**entry["decoding"])
+            sets[name] = Model(name, entry["about"], checkpoints, alpha, decoding, entry.get("paper"))
         catalogue = Catalogue(fields["default"], streams, sets)
         catalogue.model(catalogue.default)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, S2VTError) as error:
