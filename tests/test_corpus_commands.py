@@ -8,6 +8,7 @@ import pytest
 from videos import write_video
 
 from s2vt_model.__main__ import main
+from s2vt_model.models import read_catalogue
 
 SENTENCES = {
     "train": {"vid1": ["a man is playing", "a man plays a game"], "vid2": ["a dog is running", "the dog runs"]},
@@ -82,3 +83,33 @@ def test_a_corpus_folder_without_clips_is_an_error_with_a_sentence(msvd, trained
     out = str(tmp_path / "run")
     assert main(["train", "--msvd", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
     assert "no training clips" in capsys.readouterr().err
+
+
+@needs_metrics
+def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, trained, tmp_path, capsys, monkeypatch):
+    (tmp_path / "models.toml").write_text(f"""
+        default = "rgb"
+        [streams.rgb]
+        checkpoint = "{trained / "run/checkpoint"}"
+        about = "a tiny one"
+        paper = 29.2
+        [streams.twin]
+        checkpoint = "{trained / "run/checkpoint"}"
+        about = "the same"
+        [sets."rgb+twin"]
+        alpha = {{ rgb = 0.5, twin = 0.5 }}
+        decoding = {{ method = "greedy" }}
+        about = "both"
+    """)
+    catalogue = read_catalogue(tmp_path / "models.toml")
+    monkeypatch.setattr("s2vt_model.models.read_catalogue", lambda: catalogue)
+    cache = ["--cache", str(trained / "cache"), "--device", "cpu"]
+    assert main(["evaluate", "--table", "--root", str(msvd), "--split", "test", *cache]) == 0
+    scores, differences = capsys.readouterr().out.split("\n\n")
+    names = [line[:28].strip() for line in scores.splitlines()[2:]]
+    assert names == ["constant sentence", "nearest neighbours, rgb", "rgb", "rgb", "twin", "twin", "rgb+twin"]
+    rows = dict(zip(names, (line[36:].split() for line in scores.splitlines()[2:]), strict=True))
+    assert rows["twin"][:5] == rows["rgb"][:5]  # METEOR … distinct
+    assert rows["rgb"][-1] == "29.2"
+    assert rows["twin"][-1] == "–"
+    assert "twin                        beam 5  METEOR  +0.00 ( +0.00 to  +0.00)" in differences
