@@ -16,8 +16,8 @@ from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
 from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work
-from s2vt_model.stream import Stream
-from s2vt_model.video import Clip, Sampling, read_clip
+from s2vt_model.stream import Stream, StreamLibrary
+from s2vt_model.video import Clip, read_clips
 from s2vt_model.vocabulary import Vocabulary
 
 Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
@@ -99,19 +99,22 @@ class Captioner:
         self.default_options = decoding or first.checkpoint.config.decoding  # as chosen on validation data
 
     @classmethod
-    def load(cls, model: Model | str | None = None, device: str = "auto") -> "Captioner":
-        """Load a model of `weights/models.toml`, by default its default one. Raises `S2VTError`."""
+    def load(cls, model: Model | str | None = None, device: str | StreamLibrary = "auto") -> "Captioner":
+        """Load a model of `weights/models.toml`, by default its default one. Raises `S2VTError`.
+
+        A `StreamLibrary` in place of a device lends streams that other captioners use too.
+        """
         if not isinstance(model, Model):
             catalogue = read_catalogue()
             model = catalogue.model(model or catalogue.default)
-        where = resolve_device(device)
-        streams = {name: Stream.load(folder, where) for name, folder in model.checkpoints.items()}
+        library = device if isinstance(device, StreamLibrary) else StreamLibrary(resolve_device(device))
+        streams = {name: library.stream(folder) for name, folder in model.checkpoints.items()}
         return cls(model.name, streams, model.alpha, model.decoding)
 
     @classmethod
     def of_checkpoint(cls, folder: str | Path, device: str = "auto") -> "Captioner":
         """A checkpoint folder by itself. Raises `CheckpointError`."""
-        stream = Stream.load(folder, resolve_device(device))
+        stream = StreamLibrary(resolve_device(device)).stream(folder)
         config = stream.checkpoint.config
         return cls(config.name, {config.stream: stream}, {config.stream: 1.0})
 
@@ -129,26 +132,27 @@ class Captioner:
         Streams that cannot run (a motion stream on a single frame) are left out, and `Seen` says so;
         raises `VideoError` where none can.
         """
-        clips: dict[Sampling, Clip] = {}  # streams of one sampling share what was read
+        began = time.perf_counter()
+        samplings = list(dict.fromkeys(s.checkpoint.config.sampling for s in self.streams.values()))
+        clips = yield from read_clips(path, samplings, start, end)
+        clip_of = dict(zip(samplings, clips, strict=True))
+        read = time.perf_counter()
         features, left_out = {}, {}
-        reading = computing = 0.0
+        computed: dict[tuple, Tensor] = {}
         for name, stream in self.streams.items():
-            began = time.perf_counter()
             sampling = stream.checkpoint.config.sampling
-            if sampling not in clips:
-                clips[sampling] = yield from read_clip(path, sampling, start, end)
-            read = time.perf_counter()
+            view = stream.backbone, sampling  # streams of one view share its features
             try:
-                features[name] = yield from stream.backbone.extract(clips[sampling].frames)
+                if view not in computed:
+                    computed[view] = yield from stream.backbone.extract(clip_of[sampling].frames)
+                features[name] = computed[view]
             except VideoError as error:
                 if len(self.streams) == 1:
                     raise VideoError(f"“{Path(path).name}” cannot be captioned: {error}") from error
                 left_out[name] = f"The {name} stream was left out: {error}"
-            reading += read - began
-            computing += time.perf_counter() - read
         if not features:
             raise VideoError(f"“{Path(path).name}” cannot be captioned: {' '.join(left_out.values())}")
-        return Seen(next(iter(clips.values())), features, reading, computing, left_out)
+        return Seen(clips[0], features, read - began, time.perf_counter() - read, left_out)
 
     def write(
         self,

@@ -24,8 +24,25 @@ class Stream:
                 "Name the backbone it was trained with in its config.json."
             )
 
-    @classmethod
-    def load(cls, folder: str | Path, device: str) -> "Stream":
-        """Load a checkpoint folder and its backbone, golden samples checked."""
-        checkpoint = load_checkpoint(folder, device)
-        return cls(checkpoint, load_backbone(checkpoint.backbone_folder, device))
+
+class StreamLibrary:
+    """Streams on one device, loaded when first asked for, golden samples checked.
+
+    Streams of one backbone share it in memory, and so its features of a video.
+    """
+
+    def __init__(self, device: str):
+        self.device = device
+        self._streams: dict[Path, Stream] = {}
+        self._backbones: dict[Path, Backbone] = {}
+
+    def stream(self, folder: str | Path) -> Stream:
+        """The checkpoint in `folder` with its backbone. Raises `CheckpointError`."""
+        folder = Path(folder)
+        if folder not in self._streams:
+            checkpoint = load_checkpoint(folder, self.device)
+            where = checkpoint.backbone_folder
+            if where not in self._backbones:
+                self._backbones[where] = load_backbone(where, self.device)
+            self._streams[folder] = Stream(checkpoint, self._backbones[where])
+        return self._streams[folder]

@@ -6,13 +6,14 @@ import pytest
 import torch
 from captioners import writing_only
 
-from s2vt_model.checkpoint import Checkpoint
+from s2vt_model.checkpoint import WEIGHTS, Checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha
 from s2vt_model.network import S2VT
 from s2vt_model.progress import finish
+from s2vt_model.stream import StreamLibrary
 from s2vt_model.vocabulary import EOS, Vocabulary
 
 VOCABULARY = Vocabulary(["a", "man", "dog", "is", "running", "singing", "on", "grass"])
@@ -158,3 +159,26 @@ def test_a_set_goes_on_with_the_streams_that_can_run_and_says_so():
 def test_a_set_of_which_no_stream_can_run_is_told():
     with pytest.raises(VideoError, match=r"dog\.mp4” cannot be captioned: The rgb stream was left out"):
         finish(with_backbones(Blind, Blind).look("demo/examples/dog.mp4"))
+
+
+def test_streams_of_one_backbone_share_its_work():
+    class Counted(Random):
+        calls = 0
+
+        def extract(self, frames):
+            type(self).calls += 1
+            return (yield from super().extract(frames))
+
+    backbone = Counted(6)
+    fused = writing_only(a=checkpoint("rgb"), b=checkpoint("rgb", seed=7))
+    fused.streams = {name: replace(s, backbone=backbone) for name, s in fused.streams.items()}
+    seen = finish(fused.look("demo/examples/dog.mp4"))
+    assert Counted.calls == 1
+    assert torch.equal(seen.features["a"], seen.features["b"])
+
+
+def test_a_library_loads_a_backbone_once():
+    library = StreamLibrary("cpu")
+    frames, mean = (library.stream(WEIGHTS / name) for name in ("s2vt-msvd-rgb", "meanpool-msvd-rgb"))
+    assert frames.backbone is mean.backbone
+    assert library.stream(WEIGHTS / "s2vt-msvd-rgb") is frames
