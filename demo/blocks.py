@@ -4,6 +4,8 @@
 - wish changes -> watched: read the video, compute its features (slow; Stop ends it)
 - watched changes -> player: write sentences and show them (milliseconds)
 - a control changes -> player: the same again, from the features that were kept
+
+The motion of the frames has its own events, in motion_view.py.
 """
 
 from __future__ import annotations
@@ -27,15 +29,16 @@ from demo.examples import EXAMPLES
 from demo.examples import FOLDER as EXAMPLES_FOLDER
 from demo.gallery import gallery
 from demo.limits import CLEAN_UP_EVERY_S, CNN, MAX_UPLOAD_MB, UPLOADS_LIFETIME_S, WRITERS
+from demo.motion_view import MotionView
 from demo.player import player
-from demo.status import note, problem, silent, status, waiting, working
+from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting, working
 from demo.watching import Watched, Wish, watch, with_preview, write
 from s2vt_model.errors import S2VTError
-from s2vt_model.progress import Progress, Result, Work, finish
+from s2vt_model.progress import Progress, finish
 
 PAGE = Path(__file__).parent / "page"
 ACCEPTED = ["video", ".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ogv", ".3gp"]
-FORGOTTEN = "This page was idle for long, and its video has been deleted. Choose the video again."
+STAGES = {"read": "Reading", "features": "Features", "decode": "Decoding"}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 
 Updates = dict[Any, Any]  # component -> its new value or properties
@@ -70,10 +73,11 @@ class Page:
                 self.upload = gr.File(
                     label="Your own video", show_label=False, file_types=ACCEPTED, height=176, elem_id="upload"
                 )
-        with gr.Row(elem_id="progress"):
-            self.status = status()
-            self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84, elem_id="stop")
+        with gr.Row(elem_classes="progress"):
+            self.status = status("status", STAGES)
+            self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84)
         self.player = player()
+        self.motion = MotionView(self.engine, self.player, self.watched)
         with gr.Row(visible=False, elem_id="panel") as self.panel:
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("### How the sentence is searched for")
@@ -98,7 +102,10 @@ class Page:
             show_progress_on=self.status,
             api_visibility="private",
         )
-        chosen = {"outputs": {self.wish, self.status, self.stop, self.upload}, "cancels": look}
+        chosen = {
+            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs,
+            "cancels": [look, self.motion.measuring],
+        }
         self.gallery.click(self.on_example, **chosen, **PRIVATE)
         self.upload.upload(self.on_upload, inputs=self.upload, **chosen, **PRIVATE)
         self.read_part.click(self.on_part, inputs=[self.watched, self.start, self.end], **chosen, **PRIVATE)
@@ -156,21 +163,24 @@ class Page:
 
     def _wished(self, wish: Wish) -> Updates:
         # The upload box is emptied: it is ready for the next file, and the player names this one.
-        return {self.wish: wish, self.status: waiting(), self.stop: gr.Button(visible=True), self.upload: None}
+        return {
+            self.wish: wish,
+            self.status: waiting(),
+            self.stop: gr.Button(visible=True),
+            self.upload: None,
+            **self.motion.without_motion(silent()),
+        }
 
     # --- working --------------------------------------------------------------------------
 
     def on_wish(self, wish: Wish) -> Iterator[Updates]:
         try:
-            watched = yield from self._reported(watch(self.engine, wish, self._preview_file()))
+            watched = yield from reported(watch(self.engine, wish, self._preview_file()), self.status)
         except S2VTError as error:
             yield {self.status: problem(str(error)), self.stop: gr.Button(visible=False)}
         except Exception:
             logging.exception("Captioning %s failed", wish.path)
-            yield {
-                self.status: problem("The demo failed at this video. Its server's terminal has the details."),
-                self.stop: gr.Button(visible=False),
-            }
+            yield {self.status: problem(FAILED), self.stop: gr.Button(visible=False)}
         else:
             yield {
                 self.watched: watched,
@@ -191,7 +201,7 @@ class Page:
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:
         """A browser could not play what most browsers can."""
         try:
-            footage = yield from self._reported(with_preview(watched.footage, self._preview_file()))
+            footage = yield from reported(with_preview(watched.footage, self._preview_file()), self.status)
         except S2VTError as error:
             yield {self.status: problem(str(error))}
         else:
@@ -216,15 +226,6 @@ class Page:
             }
 
     # --- helpers --------------------------------------------------------------------------
-
-    def _reported(self, work: Work[Result]) -> Iterator[Updates]:
-        """`work` with its progress shown in the line of stages. Returns what `work` returns."""
-        while True:
-            try:
-                progress = next(work)
-            except StopIteration as stop:
-                return stop.value
-            yield {self.status: working(progress)}
 
     def _range_of(self, wish: Wish, watched: Watched) -> Updates:
         """The sliders, over the whole of a new video; as they are where a part of one was read."""

@@ -47,6 +47,8 @@ class Watched:
     """
 
     footage: Footage
+    start: float | None  # the part that was read, in seconds, as in `Wish`
+    end: float | None
     length_s: float  # of the whole file
     features: Features  # of each stream
     scene: dict[str, Any]  # what the player shows of this look; JSON-ready
@@ -63,7 +65,7 @@ def watch(engine: Engine, wish: Wish, preview_file: Path) -> Work[Watched]:
         if not is_playable(wish.path):
             footage = yield from with_preview(footage, preview_file)
         length_s = seen.clip.times_s[0] + seen.clip.duration_s
-    return Watched(footage, length_s, seen.features, scene_of(seen))
+    return Watched(footage, wish.start, wish.end, length_s, seen.features, scene_of(seen))
 
 
 def with_preview(footage: Footage, preview_file: Path) -> Work[Footage]:

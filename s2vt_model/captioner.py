@@ -17,7 +17,7 @@ from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
 from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work
 from s2vt_model.stream import Stream, StreamLibrary
-from s2vt_model.video import Clip, read_clips
+from s2vt_model.video import Clip, Sampling, read_clips
 from s2vt_model.vocabulary import Vocabulary
 
 Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
@@ -125,6 +125,11 @@ class Captioner:
     @property
     def device(self) -> torch.device:
         return next(iter(self.streams.values())).backbone.device
+
+    @property
+    def sampling(self) -> Sampling:
+        """Of the frames that are shown: those of the first stream."""
+        return next(iter(self.streams.values())).checkpoint.config.sampling
 
     def look(self, path: str | Path, start: float | None = None, end: float | None = None) -> Work[Seen]:
         """Read a video from `start` to `end` (seconds) and compute the features of every stream.

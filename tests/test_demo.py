@@ -1,11 +1,8 @@
 """The real page in a real Chromium: every test fails on a page error or a request that leaves the machine."""
 
-import os
-import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -15,90 +12,12 @@ from gradio_client import Client, handle_file
 
 from demo.engine import Engine
 from demo.examples import EXAMPLES
-from demo.serve import serve
 from s2vt_model.captioner import Captioner
 from s2vt_model.errors import CheckpointError
-from s2vt_model.progress import Progress, finish
+from s2vt_model.progress import finish
+from tests.browsing import Held, choose_example, needs_chromium, running, say, send, visiting
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on this machine")
-PATIENCE_MS = 60_000  # a busy machine is slow; no wait is that long on an idle one
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def temporary_files(tmp_path_factory):
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
-    yield
-    os.environ.pop("GRADIO_TEMP_DIR")
-    if before is not None:
-        os.environ["GRADIO_TEMP_DIR"] = before
-
-
-@contextmanager
-def running(engine: Engine):
-    demo = serve(engine, "127.0.0.1", quiet=True)
-    engine.start()
-    try:
-        yield demo.local_url
-    finally:
-        demo.close()
-
-
-@pytest.fixture(scope="module")
-def url(captioner):
-    with running(Engine(lambda: captioner)) as url:
-        yield url
-
-
-@contextmanager
-def visiting(browser, url, width=1280, **context):
-    """A page that must stay free of errors and must not call anybody else."""
-    errors, strangers = [], []
-    own = (url, "data:", "blob:")
-    context = browser.new_context(viewport={"width": width, "height": 844}, **context)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(own) or strangers.append(request.url))
-    page.goto(url)
-    page.locator(".gallery button").first.wait_for()
-    yield page
-    context.close()
-    assert not errors
-    assert not strangers
-
-
-@pytest.fixture
-def page(browser, url):
-    with visiting(browser, url) as page:
-        yield page
-
-
-def choose_example(page, index=0):
-    page.locator(".gallery button").nth(index).click()
-    name = EXAMPLES[index].path.name
-    page.locator("figcaption .name", has_text=name).wait_for()
-    page.locator(".word").first.wait_for()
-
-
-def send(page, path):
-    page.set_input_files("#upload input[type=file]", path)
-
-
-def say(page, text):
-    """Wait until the line of stages says it."""
-    page.locator("#status .message", has_text=text).wait_for()
+pytestmark = needs_chromium
 
 
 def film(path: Path, codec: str, seconds: float = 2.0, fps: float = 30, size=(160, 120)) -> Path:
@@ -110,23 +29,6 @@ def film(path: Path, codec: str, seconds: float = 2.0, fps: float = 30, size=(16
         writer.write(np.full((size[1], size[0], 3), round(30 + 200 * i / count), np.uint8))
     writer.release()
     return path
-
-
-class Held:
-    """The CNN, at work until it is released."""
-
-    def __init__(self, captioner, patch):
-        self.extract = captioner.streams["rgb"].backbone.extract
-        self.released, self.left = threading.Event(), threading.Event()
-        patch.setattr(captioner.streams["rgb"].backbone, "extract", self)
-
-    def __call__(self, frames):
-        try:
-            while not self.released.wait(0.1):
-                yield Progress("features", 0.5, "Looking at frame 1 of many")
-            return (yield from self.extract(frames))
-        finally:
-            self.left.set()
 
 
 # --- the main road ---------------------------------------------------------------------------
@@ -150,9 +52,9 @@ def test_the_stages_are_named_while_they_run(page, captioner, monkeypatch):
     cnn = Held(captioner, monkeypatch)
     page.locator(".gallery button").first.click()
     say(page, "Looking at frame")
-    assert page.locator(".stages li").all_inner_texts() == ["Reading", "Features", "Decoding"]
-    assert page.locator(".stages li[data-state=current]").inner_text() == "Features"
-    assert page.locator(".stages li[data-state=done]").inner_text() == "Reading"
+    assert page.locator("#status .stages li").all_inner_texts() == ["Reading", "Features", "Decoding"]
+    assert page.locator("#status .stages li[data-state=current]").inner_text() == "Features"
+    assert page.locator("#status .stages li[data-state=done]").inner_text() == "Reading"
     cnn.released.set()
     page.locator(".word").first.wait_for()
 

@@ -51,6 +51,14 @@ def write_video(
     return path
 
 
+def sliding_frames(count: int, step_px: tuple[int, int], height: int = 224, width: int = 224) -> list[np.ndarray]:
+    """A soft random pattern that moves on by `step_px` (right, down) from frame to frame."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    pattern = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, BLACK, WHITE, cv2.NORM_MINMAX)
+    x, y = step_px
+    return [np.repeat(np.roll(pattern, (y * i, x * i), (0, 1))[:, :, None], 3, axis=2) for i in range(count)]
+
+
 # --- mp4, box by box ---------------------------------------------------------------------------
 
 

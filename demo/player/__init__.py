@@ -1,18 +1,21 @@
 """The player: the video, the caption beside it, and the frames the model saw underneath.
 
-The record that script.js draws is built here and nowhere else; it is plain JSON, without tensors:
+What script.js is told is plain JSON, without tensors. It is one of three messages; the record is built here:
 
     name, video, is_preview, preview_until_s                 which file plays, and whether it is a preview
     look, usage, frames[{time_s, image}], seconds{…}         of one look at the video
     method, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
                                                              of one decoding, the best sentence first
+
+and the others in demo/motion.py: `motion{…}`, the frames' motion by one algorithm, and `no_motion`, when
+measuring it ended without a result. They come apart from the record, which a moved slider sends anew.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +36,14 @@ THUMBNAIL_QUALITY = 70
 
 def player() -> gr.HTML:
     """The component, empty."""
-    return component(Path(__file__).parent, "player")
+    return component(Path(__file__).parent, "player", scripts=("tools.js", "strip.js", "script.js"))
 
 
 def scene_of(seen: Seen) -> dict[str, Any]:
     """What one look at a video found, for the player."""
     clip = seen.clip
     return {
-        "look": time.monotonic_ns(),  # the player redraws the frames only where this changes
+        "look": uuid.uuid4().hex,  # the player redraws the frames only where this changes
         "usage": seen.usage(),
         "frames": [
             {"time_s": time_s, "image": thumbnail(frame)}
@@ -72,7 +75,16 @@ def thumbnail(
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
+    return _data_uri("jpeg", jpeg)
+
+
+def png(picture: np.ndarray) -> str:
+    """(H, W, 3) uint8 RGB -> the same as a data URI, colour for colour."""
+    return _data_uri("png", cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1])
+
+
+def _data_uri(kind: str, file: np.ndarray) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(file.tobytes()).decode("ascii")
 
 
 def _sentence(caption: Caption) -> dict[str, Any]:

@@ -1,32 +1,13 @@
-// Draws the record that demo/player/__init__.py builds, and follows the video frame by frame.
-// In scope, from Gradio: element, props, watch, trigger. All texts are set as text, never as HTML.
+// Draws what demo/player/__init__.py tells, and follows the video frame by frame.
+// In scope: tools.js, strip.js, and from Gradio element, props, watch, trigger.
+// All texts are set as text, never as HTML.
 
 const SEEK_MARGIN_S = 0.005; // a rounded time stamp may lie just before its frame
 
-const $ = (selector) => element.querySelector(selector);
 const video = $("video");
-const strip = $(".strip");
 
 let record = null;
 let chosen = 0; // which candidate is on show
-let current = -1; // which frame is
-
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
-const percent = (p) => {
-  if (p > 0.99 && p < 1) return "> 99 %";
-  if (p < 0.01) return p < 0.0001 ? "< 0.01 %" : `${(100 * p).toFixed(2)} %`;
-  return `${Math.round(100 * p)} %`;
-};
-
-const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
-
-const prefersCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const urlOf = (path) => {
   const { root, api_prefix } = window.gradio_config;
@@ -77,67 +58,20 @@ $(".others ol").addEventListener("click", (event) => {
 
 // --- the frames ---------------------------------------------------------------------------
 
-function drawFrames() {
-  current = -1;
-  strip.replaceChildren(
-    ...record.frames.map(({ time_s, image }, i) => {
-      const item = make("li", "");
-      const button = make("button", "frame");
-      const picture = make("img", "");
-      const beyond = record.preview_until_s !== null && time_s > record.preview_until_s;
-      const label = `Frame ${i + 1} of ${record.frames.length}, at ${time_s.toFixed(2)} seconds`;
-      picture.src = image;
-      picture.alt = "";
-      button.type = "button";
-      button.disabled = beyond;
-      button.tabIndex = i === 0 ? 0 : -1;
-      button.setAttribute("aria-label", beyond ? `${label}; the preview ends before it` : label);
-      button.append(picture, make("span", "", `${time_s.toFixed(2)} s`));
-      item.append(button);
-      return item;
-    }),
-  );
-  strip.scrollLeft = 0;
-}
-
-function goTo(index, withFocus) {
-  const buttons = strip.querySelectorAll("button");
-  if (!buttons[index] || buttons[index].disabled) return;
-  buttons.forEach((button, i) => (button.tabIndex = i === index ? 0 : -1));
-  if (withFocus) buttons[index].focus();
-  video.pause();
-  video.currentTime = record.frames[index].time_s + SEEK_MARGIN_S;
-  paint(record.frames[index].time_s + SEEK_MARGIN_S);
-}
+const strip = filmStrip({
+  onChosen(index) {
+    video.pause();
+    video.currentTime = record.frames[index].time_s + SEEK_MARGIN_S;
+    paint(record.frames[index].time_s + SEEK_MARGIN_S);
+  },
+  onMotionWanted(algorithm) {
+    trigger("motion", { look: record.look, algorithm });
+  },
+});
 
 function paint(time_s) {
-  if (!record) return;
-  const index = record.frames.findLastIndex((frame) => frame.time_s <= time_s + 0.001);
-  if (index === current) return;
-  current = index;
-  strip.querySelectorAll("button").forEach((button, i) => {
-    if (i === index) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
-  });
-  const item = strip.children[index];
-  if (item) {
-    // Not scrollIntoView: that would also scroll the page.
-    strip.scrollTo({ left: item.offsetLeft - (strip.clientWidth - item.clientWidth) / 2, behavior: prefersCalm() ? "auto" : "smooth" });
-  }
+  if (record) strip.light(record.frames.findLastIndex((frame) => frame.time_s <= time_s + 0.001));
 }
-
-strip.addEventListener("click", (event) => {
-  const item = event.target.closest("li");
-  if (item) goTo([...strip.children].indexOf(item), false);
-});
-
-strip.addEventListener("keydown", (event) => {
-  const at = [...strip.children].indexOf(event.target.closest("li"));
-  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: strip.children.length - 1 }[event.key];
-  if (to === undefined) return;
-  event.preventDefault();
-  goTo(to, true);
-});
 
 // --- the video ----------------------------------------------------------------------------
 
@@ -173,11 +107,17 @@ if (video.requestVideoFrameCallback) {
   video.requestVideoFrameCallback(onFrame);
 }
 
-// --- a new record -------------------------------------------------------------------------
+// --- a new message ------------------------------------------------------------------------
 
-function draw() {
-  const next = JSON.parse(props.value || "null");
-  if (!next) return;
+function hear() {
+  const message = JSON.parse(props.value || "null");
+  if (!message) return;
+  if (message.no_motion) strip.giveUpMotion();
+  else if (!message.motion) draw(message);
+  else if (message.motion.look === record.look) strip.addMotion(message.motion);
+}
+
+function draw(next) {
   const isNewLook = !record || record.look !== next.look;
   const isNewVideo = !record || record.video !== next.video;
   record = next;
@@ -189,7 +129,7 @@ function draw() {
     `writing ${duration(record.seconds_to_write)}.`;
   drawCandidates();
   drawSentence();
-  if (isNewLook) drawFrames();
+  if (isNewLook) strip.draw(record.frames, record.preview_until_s);
   if (isNewLook || isNewVideo) drawVideo();
   if (isNewLook) bringIntoView();
 }
@@ -201,5 +141,5 @@ function bringIntoView() {
   }
 }
 
-watch("value", draw);
-draw();
+watch("value", hear);
+hear();

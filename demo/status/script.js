@@ -1,6 +1,6 @@
 // Draws what demo/status/__init__.py says. In scope, from Gradio: element, props, watch.
 
-const ORDER = ["read", "features", "decode"];
+const items = [...element.querySelectorAll(".stages li")];
 const box = element.querySelector(".status");
 const message = element.querySelector(".message");
 let stage = null;
@@ -14,9 +14,9 @@ function draw() {
   message.textContent = state.message;
   message.setAttribute("role", state.kind === "problem" ? "alert" : "status");
   // The stages before the first and after the last one (loading, waiting, the preview) have no bar.
-  const at = state.stage === "preview" ? 2 : ORDER.indexOf(state.stage);
-  element.querySelectorAll(".stages li").forEach((item, i) => {
-    const isCurrent = state.stage === ORDER[i];
+  const at = state.stage === "preview" ? 2 : items.findIndex((item) => item.dataset.stage === state.stage);
+  items.forEach((item, i) => {
+    const isCurrent = item.dataset.stage === state.stage;
     item.dataset.state = i < at ? "done" : isCurrent ? "current" : "ahead";
     item.classList.toggle("endless", isCurrent && state.fraction === null);
     const share = i < at ? 1 : isCurrent ? state.fraction ?? 1 : 0;

@@ -15,7 +15,6 @@ from torch import Tensor
 from s2vt_model.errors import FlowError
 from s2vt_model.flow import farneback_torch
 from s2vt_model.flow.backends import Backend, choose
-from s2vt_model.flow.correlate import blur
 from s2vt_model.flow.farneback_kernels import polynomial_kernels, pyramid
 from s2vt_model.flow.pairs import Frames, Pairs, as_pairs, pairs_within
 from s2vt_model.flow.resample import resize
@@ -64,7 +63,7 @@ def farneback(
         images = chunk.images.float()
         flow = images.new_zeros(chunk.count, 2, 1, 1)
         for level in pyramid(pairs.size, pyr_scale, levels):
-            planes = steps.expand(resize(blur(images[:, None], level.kernel, "reflect")[:, 0], level.size), kernels)
+            planes = steps.expand(steps.shrink(images, level), kernels)
             flow = resize(flow, level.size) / pyr_scale
             for _ in range(iterations):
                 equations = steps.compare(planes[chunk.first], planes[chunk.second], flow)

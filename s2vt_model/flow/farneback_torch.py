@@ -1,4 +1,4 @@
-"""The three steps of Farnebäck's method in plain torch: expand, compare, solve.
+"""The steps of Farnebäck's method in plain torch: shrink, expand, compare, solve.
 
 They run on any device, and they are what the Triton kernels are checked against.
 Planes are float32, (N, C, H, W), in pixels and grey levels. M images, N pairs.
@@ -10,10 +10,15 @@ import torch
 from torch import Tensor
 
 from s2vt_model.flow.correlate import HORIZONTAL, VERTICAL, blur, correlate, pad, window_sum
-from s2vt_model.flow.farneback_kernels import BORDER_WEIGHTS, PolynomialKernels, window_kernel
-from s2vt_model.flow.resample import pixel_grid
+from s2vt_model.flow.farneback_kernels import BORDER_WEIGHTS, Level, PolynomialKernels, window_kernel
+from s2vt_model.flow.resample import pixel_grid, resize
 
 REGULARISER = 1e-3  # of the determinant, in grey levels to the fourth
+
+
+def shrink(images: Tensor, level: Level) -> Tensor:
+    """The images at a level of the pyramid, blurred and resized. (M, H, W) -> (M, *level.size)."""
+    return resize(blur(images[:, None], level.kernel, "reflect")[:, 0], level.size)
 
 
 def expand(images: Tensor, kernels: PolynomialKernels) -> Tensor:

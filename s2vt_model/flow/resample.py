@@ -21,14 +21,14 @@ def resize(planes: Tensor, size: tuple[int, int], step: float | None = None) -> 
     height, width = planes.shape[-2:]
     if (height, width) == size:
         return planes
-    above, below, down = _taps(height, size[0], step or height / size[0], planes.device)
-    left, right, across = _taps(width, size[1], step or width / size[1], planes.device)
+    above, below, down = linear_taps(height, size[0], step or height / size[0], planes.device)
+    left, right, across = linear_taps(width, size[1], step or width / size[1], planes.device)
     rows = torch.lerp(planes.index_select(-2, above), planes.index_select(-2, below), down[:, None])
     return torch.lerp(rows.index_select(-1, left), rows.index_select(-1, right), across)
 
 
 @lru_cache(maxsize=256)
-def _taps(n_in: int, n_out: int, step: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def linear_taps(n_in: int, n_out: int, step: float, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """For each output sample its two inputs, and the weight of the second. (n_out,) each."""
     position = ((np.arange(n_out) + 0.5) * step - 0.5).astype(np.float32)
     lower = np.floor(position).astype(np.int64)

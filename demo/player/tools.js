@@ -1,0 +1,20 @@
+// What strip.js and script.js share. In scope, from Gradio: element.
+
+const $ = (selector) => element.querySelector(selector);
+
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+const percent = (p) => {
+  if (p > 0.99 && p < 1) return "> 99 %";
+  if (p < 0.01) return p < 0.0001 ? "< 0.01 %" : `${(100 * p).toFixed(2)} %`;
+  return `${Math.round(100 * p)} %`;
+};
+
+const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
+
+const prefersCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
