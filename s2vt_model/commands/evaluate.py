@@ -5,10 +5,12 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from s2vt_model.corpora.registry import CORPORA
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", choices=["msvd"], default="msvd")
-    parser.add_argument("--root", type=Path, required=True, help="the corpus's folder (see the README)")
+    parser.add_argument("--corpus", choices=CORPORA, default="msvd", help="default: %(default)s")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder (see the README)")
     parser.add_argument("--split", choices=["val", "test"], default="val")
     parser.add_argument("--checkpoint", type=Path, help="default: the one that comes with the project")
     parser.add_argument("--beam", type=int, metavar="K", help="beam width; 1 is greedy")
@@ -21,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from s2vt_model.captioner import Captioner
     from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
-    from s2vt_model.corpora.msvd import read_msvd
     from s2vt_model.errors import CorpusError
     from s2vt_model.evaluation.evaluate import evaluate
     from s2vt_model.evaluation.metrics import require_tools
@@ -35,11 +36,15 @@ def run(options: argparse.Namespace) -> int:
         decoding = replace(decoding, method="beam", beam_width=options.beam)
     if options.length_exponent is not None:
         decoding = replace(decoding, length_exponent=options.length_exponent)
-    clips = [v for v in read_msvd(options.root) if v.path]
+    corpus = CORPORA[options.corpus]
+    clips = [v for v in corpus.read(options.root) if v.path]
     videos = [v for v in clips if v.split == options.split]
     train = [v for v in clips if v.split == "train"]
     if not videos or not train:
-        raise CorpusError(f"“{options.root / 'clips'}” lacks clips of the {options.split} or the train split.")
+        raise CorpusError(
+            f"“{options.root}” lacks clips of the {options.split} or the train split. "
+            f"Put those of {corpus.title} at “{options.root / corpus.clips}”."
+        )
     cache = open_cache(options.cache, captioner.backbone, checkpoint.backbone_folder)
     result = evaluate(checkpoint, cache, videos, train, decoding)
 
