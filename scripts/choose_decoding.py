@@ -1,7 +1,7 @@
 """Choose beam width and length exponent by cross-validation inside MSVD's train split.
 
     for i in 0 1 2; do
-        python -m s2vt_model train --msvd MSVD --flickr8k FLICKR8K --fold $i/3 \
+        python -m s2vt_model train --corpus msvd --root MSVD --flickr8k FLICKR8K --fold $i/3 \
             --recipe weights/s2vt-msvd-rgb/recipe.toml --out runs/fold$i
     done
     python -m scripts.choose_decoding --msvd MSVD runs/fold0 runs/fold1 runs/fold2

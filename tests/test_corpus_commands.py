@@ -21,7 +21,7 @@ steps = 3
 frame_embedding_size = 8
 word_embedding_size = 8
 hidden_size = 16
-min_count_msvd = 1
+min_count_videos = 1
 reward_steps = 2
 vgg19 = { start = 0, end = 0 }
 stills = { start = 0, end = 0 }
@@ -45,7 +45,7 @@ def msvd(tmp_path_factory):
 def trained(msvd, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     (folder / "recipe.toml").write_text(RECIPE)
-    command = ["train", "--msvd", str(msvd), "--recipe", str(folder / "recipe.toml"), "--out", str(folder / "run")]
+    command = ["train", "--root", str(msvd), "--recipe", str(folder / "recipe.toml"), "--out", str(folder / "run")]
     assert main([*command, "--cache", str(folder / "cache"), "--device", "cpu"]) == 0
     return folder
 
@@ -81,8 +81,9 @@ def test_a_corpus_folder_without_clips_is_an_error_with_a_sentence(msvd, trained
     assert "lacks clips" in capsys.readouterr().err
     recipe = str(trained / "recipe.toml")
     out = str(tmp_path / "run")
-    assert main(["train", "--msvd", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
-    assert "no training clips" in capsys.readouterr().err
+    assert main(["train", "--root", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert error == f"There are no training clips. Put those of MSVD at “{tmp_path / 'clips/vidN.mp4'}”.\n"
 
 
 @needs_metrics

@@ -182,6 +182,14 @@ def test_gradients_reach_the_first_frame_in_evaluation_mode(any_network):
     assert features.grad[0, 0].abs().max() > 0
 
 
+def test_dropout_acts_on_features_words_and_both_lstms_outputs(network):
+    sizes = []
+    network.dropout.register_forward_hook(lambda _, inputs, output: sizes.append(inputs[0].shape[-1]))
+    network.train()(random_features(1, 6), random_inputs(1, 3))
+    feature, word, hidden = CONFIG.feature_size, CONFIG.word_embedding_size, CONFIG.hidden_size
+    assert sizes == [feature, hidden, word, hidden, word, hidden]  # reading; writing; the last is LSTM 2's
+
+
 def test_dropout_acts_in_training_only(network):
     features, inputs = random_features(1, 6), random_inputs(1, 3)
     assert torch.equal(network(features, inputs), network(features, inputs))

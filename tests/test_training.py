@@ -118,7 +118,7 @@ def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
     training.train(replace(RECIPE, steps=2, reward_steps=0), data, tmp_path)
     for other in (replace(data, fold=Fold(0, 3)), data):
         recipe = replace(RECIPE, steps=2, reward_steps=0, seed=1 if other.fold else 7)
-        with pytest.raises(S2VTError, match="another recipe or fold"):
+        with pytest.raises(S2VTError, match="another recipe, fold or corpus"):
             training.train(recipe, other, tmp_path)
     assert training.fold_of(tmp_path) is None
 
@@ -185,6 +185,14 @@ def test_a_batch_has_one_number_of_frames_and_whole_sentences(data):
         assert inputs[: len(words) + 1] == [EOS, *words]
         assert set(targets[len(words) + 1 :]) <= {IGNORE}
         assert data.vocabulary.decode(words) in [s for said in SENTENCES.values() for s in said]
+
+
+def test_long_sentences_are_cut_and_their_end_is_not_learned(data):
+    batch = replace(data.sources[0], max_words=4).draw(random.Random(3))
+    words = data.vocabulary.encode("a dog is running")
+    assert batch.targets.shape[1] == 4
+    assert words in batch.targets.tolist()
+    assert [EOS, *words[:3]] in batch.inputs.tolist()
 
 
 def sub_clips(frame_order: str) -> list[torch.Tensor]:
@@ -269,6 +277,7 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
         ("cell", "The cell is lstm, gru or rnn, not “x”"),
         ("architecture", "The architecture is s2vt or mean_pool, not “x”"),
         ("frame_order", "The frame order is time or shuffled, not “x”"),
+        ("schedule", "The schedule is one-cycle or constant, not “x”"),
     ):
         file.write_text(f'{name} = "x"')
         with pytest.raises(S2VTError, match=sentence):

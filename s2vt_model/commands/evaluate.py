@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2vt_model.commands.model import add_model_arguments, load_captioner
+from s2vt_model.corpora.registry import CORPORA
 
 if TYPE_CHECKING:
     from s2vt_model.corpora import CaptionedVideo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", choices=["msvd"], default="msvd")
-    parser.add_argument("--root", type=Path, required=True, help="the corpus's folder (see the README)")
+    parser.add_argument("--corpus", choices=CORPORA, default="msvd", help="default: %(default)s")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder (see the README)")
     parser.add_argument("--split", choices=["val", "test"], default="val")
     add_model_arguments(parser)
     parser.add_argument("--beam", type=int, metavar="K", help="beam width; 1 is greedy")
@@ -26,17 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from s2vt_model.corpora.msvd import read_msvd
     from s2vt_model.errors import CorpusError
     from s2vt_model.evaluation.evaluate import evaluate
     from s2vt_model.evaluation.metrics import require_tools
 
     require_tools()
-    clips = [v for v in read_msvd(options.root) if v.path]
+    corpus = CORPORA[options.corpus]
+    clips = [v for v in corpus.read(options.root) if v.path]
     videos = [v for v in clips if v.split == options.split]
     train = [v for v in clips if v.split == "train"]
     if not videos or not train:
-        raise CorpusError(f"“{options.root / 'clips'}” lacks clips of the {options.split} or the train split.")
+        raise CorpusError(
+            f"“{options.root}” lacks clips of the {options.split} or the train split. "
+            f"Put those of {corpus.title} at “{options.root / corpus.clips}”."
+        )
     if options.table:
         return _print_table(options, videos, train)
     captioner = load_captioner(options)

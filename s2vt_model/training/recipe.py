@@ -14,6 +14,8 @@ from s2vt_model.errors import S2VTError
 from s2vt_model.frame_order import FrameOrder
 from s2vt_model.video import Sampling
 
+ScheduleName = Literal["one-cycle", "constant"]
+
 
 @dataclass(frozen=True)
 class Share:
@@ -25,7 +27,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The checkpoints' own are `weights/s2vt-msvd-rgb/recipe.toml` and its like; the defaults are RGB's."""
+    """The checkpoints' own are `weights/s2vt-msvd-rgb/recipe.toml` and its like; the defaults are RGB's on MSVD."""
 
     name: str = "s2vt-msvd-rgb"
     stream: Literal["rgb", "motion"] = "rgb"
@@ -44,12 +46,13 @@ class Recipe:
     dropout: float = 0.5
     forget_bias: float = 1.5  # of LSTMs, at the start; torch's 0 forgets half of the state at every frame
 
-    # The vocabulary: words seen this often in MSVD's train sentences, or in Flickr8k's
-    min_count_msvd: int = 5
-    min_count_flickr8k: int = 10
+    # The vocabulary: words seen this often in the videos' train sentences, or in the stills'
+    min_count_videos: int = 5
+    min_count_stills: int = 10
 
     # Sub-clips are drawn from views that hold more frames than the model would see of the video
     oversampling: int = 2  # frames of a clip's view for each of those
+    mirrored: bool = True  # clips and stills are also shown mirrored
     vgg19_oversampling: float = 1.0  # VGG-19 features: of their 16 frames
     pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what the model would see
 
@@ -64,14 +67,16 @@ class Recipe:
     # Sentences that say what the others of their video say are drawn more often: the weight of a
     # sentence is exp(typicality * agreement), the agreement in 0..1. 0 draws all alike.
     typicality: float = 0.0
+    max_words: int = 14  # of a sentence; longer ones are cut, and their end is not learned
 
-    # The optimiser: AdamW, one-cycle learning rate, averaged weights
+    # The optimiser: AdamW, which without weight decay is Adam; averaged weights
     learning_rate: float = 2e-3
+    schedule: ScheduleName = "one-cycle"  # of the learning rate: to its height and back to almost 0
     weight_decay: float = 1e-4
     gradient_norm: float = 5.0
     label_smoothing: float = 0.05
     said_weight: float = 0.05  # of the loss on "which words will be said", guessed before the first word
-    average_decay: float = 0.998  # of the weights' moving average, which is what is kept
+    average_decay: float = 0.998  # of the weights' moving average, which is what is kept; 0 keeps the last weights
 
     # Self-critical fine-tuning, after imitation
     reward_steps: int = 400
@@ -86,9 +91,10 @@ class Recipe:
         check_choice("architecture", self.architecture, get_args(Architecture))
         check_choice("cell", self.cell, get_args(CellName))
         check_choice("frame order", self.frame_order, get_args(FrameOrder))
-        counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size, self.oversampling)
-        if not all(isinstance(n, int) and n >= 1 for n in counts):
-            raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")
+        check_choice("schedule", self.schedule, get_args(ScheduleName))
+        counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.max_words, self.hidden_size)
+        if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling)):
+            raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")
         shares = (self.clips, self.vgg19, self.stills)
         if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
             raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")

@@ -19,7 +19,6 @@ from s2vt_model.corpora import CaptionedVideo
 from s2vt_model.frame_order import FrameOrder
 from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 
-MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is not learned
 IGNORE = -1  # a target that costs nothing
 FRAMES = (5, 32)  # fewest and most frames of a batch
 SHORTEST_WINDOW = 0.7  # share of a video that a sub-clip has at least
@@ -32,7 +31,7 @@ class Example:
     views: tuple[Tensor, ...]  # (T, D) standardised features each
     sentences: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]  # how often each sentence is drawn, relative
-    said: Tensor  # (V,) share of the sentences that use each word
+    said: Tensor  # (V,), sparse: share of the sentences that use each word
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class Source:
     examples: Sequence[Example]
     videos_per_step: int
     sentences_per_video: int
+    max_words: int = 14  # of a sentence, its EOS included
     oversampling: float = 1.0  # frames in a view for each frame that the model would see
     pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what it would see
     frame_order: FrameOrder = "time"
@@ -75,8 +75,8 @@ class Source:
         sentences = [
             s for e in examples for s in rng.choices(e.sentences, weights=e.weights, k=self.sentences_per_video)
         ]
-        inputs, targets = teacher_forcing(sentences)
-        said = torch.stack([e.said for e in examples])
+        inputs, targets = teacher_forcing(sentences, self.max_words)
+        said = torch.stack([e.said for e in examples]).to_dense()
         return Batch(self.name, features, inputs, targets, said)
 
     def _frame_count(self, rng: random.Random) -> int:
@@ -97,7 +97,7 @@ def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Voc
     said[UNK] = 0
     agreement = _agreement(long_enough)
     weights = torch.tensor(agreement).mul(typicality).exp().tolist()
-    return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said)
+    return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said.to_sparse())
 
 
 def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
@@ -118,9 +118,9 @@ def _sub_clip(view: Tensor, frames: int, frame_order: FrameOrder, rng: random.Ra
     return view[sorted(picks) if frame_order == "time" else picks]  # drawn in random order
 
 
-def teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Sentences -> what the decoder is given and what it must say, (N, L) both."""
-    length = min(max(map(len, sentences)) + 1, MAX_WORDS)
+def teacher_forcing(sentences: Sequence[Sequence[int]], max_words: int) -> tuple[Tensor, Tensor]:
+    """Sentences -> what the decoder is given and what it must say, (N, L) both; L is at most `max_words`."""
+    length = min(max(map(len, sentences)) + 1, max_words)
     inputs = torch.full((len(sentences), length), EOS)
     targets = torch.full((len(sentences), length), IGNORE)
     for row, sentence in enumerate(sentences):
