@@ -7,6 +7,7 @@ from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError, S2VTError
 from s2vt_model.models import parse_alpha, read_catalogue
 
+MIB = 2**20
 LIST = """
 default = "rgb+motion"
 [streams.rgb]
@@ -95,9 +96,9 @@ def test_every_model_that_comes_with_the_project_loads():
 
 
 def test_the_weights_stay_small():
-    """What comes with the project, and what the default model loads, in MB."""
-    assert sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) < 200e6
+    """What comes with the project, and what the default model loads."""
+    assert sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) < 200 * MIB
     default = read_catalogue().model(read_catalogue().default)
     folders = set(default.checkpoints.values())
     folders |= {load_checkpoint(folder).backbone_folder for folder in folders}
-    assert sum(f.stat().st_size for folder in folders for f in folder.iterdir()) < 70e6
+    assert sum(f.stat().st_size for folder in folders for f in folder.iterdir()) < 70 * MIB
