@@ -34,7 +34,7 @@ def clip_flow(clip: Clip, settings: FlowSettings, device: str | torch.device = "
     """(N, 2, height, width) float32 px on the CPU, for the clip's N frames. Yields `Progress`.
 
     Raises `FlowError` where the film has a single frame. A film's very last frame has no successor:
-    its flow, if that frame was sampled, is zero.
+    its flow, if that frame was sampled, is zero, but for the edges that Farnebäck's sees moving.
     """
     if clip.source_frames < 2:
         raise FlowError("This video has a single frame: there is no motion to measure. Choose a longer part.")

@@ -115,10 +115,6 @@ def _warped(second: np.ndarray, size: tuple[int, int], motion) -> tuple[np.ndarr
     return _shrunk(first, size), _shrunk(second, size)
 
 
-def _shifted(rng: np.random.Generator, size: tuple[int, int]):
-    return _warped(_texture(rng, size), size, lambda x, y: (1.3, -0.7))
-
-
 def _turned(rng: np.random.Generator, size: tuple[int, int]):
     """1.5 degrees and 2 % larger, about the middle."""
     angle, zoom = np.deg2rad(1.5), 1.02

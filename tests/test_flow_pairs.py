@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from s2vt_model.errors import FlowError
-from s2vt_model.flow import farneback, tvl1
+from s2vt_model.flow import farneback, farneback_torch, tvl1
 from tests.scenes import moving_texture
 
 QUICK = {"nscales": 2, "warps": 2, "innerIterations": 5}
@@ -74,6 +74,7 @@ NAN[1, 5, 5] = torch.nan
         ((GREY.double(),), "uint8 or float32"),
         ((torch.zeros(3, 32, 40, 3),), "Convert colour to grey"),
         ((torch.zeros(32, 40, 3, dtype=torch.uint8),), "Convert colour to grey"),
+        (([],), "there is none"),
         (([np.zeros((32, 40), np.uint8), np.zeros((32, 41), np.uint8)],), "differ in size"),
         ((GREY, GREY[:2]), "must be alike"),
         ((GREY, GREY[:, 1:]), "must be alike"),
@@ -90,6 +91,9 @@ def test_what_is_refused_says_what_to_pass(algorithm, frames, sentence):
         (farneback, {"pyr_scale": 1.0}, "pyr_scale"),
         (farneback, {"winsize": 1}, "winsize"),
         (farneback, {"flags": 4}, "flags"),
+        (farneback, {"winsize": 15.0}, "whole numbers"),
+        (farneback, {"poly_sigma": 0.05}, "poly_sigma"),
+        (farneback, {"poly_sigma": float("nan")}, "poly_sigma"),
         (farneback, {"backend": "triton"}, "On cpu the backend is"),
         (farneback, {"backend": "torch", "memory_mb": 0}, "memory"),
         (tvl1, {"tau": 0}, "tau"),
@@ -106,11 +110,43 @@ def test_parameters_that_make_no_sense_are_refused(algorithm, parameters, senten
         algorithm(GREY, **parameters)
 
 
+@pytest.mark.parametrize("size", [(56, 72), (48, 64), (97, 131), (224, 224)])
+@pytest.mark.parametrize("schedule", ["fixed", "adaptive"])
+def test_still_pictures_do_not_move_in_tvl1(size, schedule):
+    still = moving_texture(frames=1, size=size).expand(2, -1, -1)
+    assert torch.equal(tvl1(still, schedule=schedule), torch.zeros(1, 2, *size))
+
+
+def test_still_pictures_move_at_the_edges_only_in_farneback():
+    """There it compares a pixel with nothing, in OpenCV too."""
+    flow = farneback(moving_texture(frames=1, size=(96, 128)).expand(2, -1, -1), backend="torch")
+    assert flow[..., 24:-24, 24:-24].abs().max() < 1e-4
+    assert flow.abs().max() < 0.2
+
+
 @BOTH
-def test_still_and_flat_pictures_do_not_move(algorithm):
-    still = moving_texture(frames=1).expand(2, -1, -1)
-    assert flows(algorithm, still).abs().median() < 1e-3  # borders see zeros beyond them, in OpenCV too
+def test_flat_pictures_do_not_move(algorithm):
     assert flows(algorithm, GREY).abs().max() < 1e-6
+
+
+def test_frames_may_be_views_that_run_backwards():
+    film = moving_texture(frames=3).numpy()[:, :, ::-1]
+    assert torch.equal(farneback(film, backend="torch"), farneback(film.copy(), backend="torch"))
+
+
+def test_a_scale_step_near_one_ends():
+    """16 · 0.99 rounds to 16."""
+    flow = tvl1(moving_texture(frames=2, size=(17, 20)), nscales=None, scaleStep=0.99, warps=1, innerIterations=1)
+    assert flow.shape == (1, 2, 17, 20)
+
+
+def test_flow_that_is_no_number_stays_where_it_is():
+    """Extreme pictures must not make an index out of nothing."""
+    planes, flow = torch.rand(1, 5, 20, 24), torch.zeros(1, 2, 20, 24)
+    flow[..., 4:6, 7] = torch.nan
+    equations = farneback_torch.compare(planes, planes, flow)
+    assert equations[..., :4, :].isfinite().all()
+    assert equations[..., 6:, :].isfinite().all()
 
 
 @BOTH

@@ -35,7 +35,7 @@ def kernels() -> dict:
         farneback._window_vertically: tile,
         farneback._window_horizontally_and_solve: {"REGULARISER": farneback.REGULARISER, **tile},
         tvl1._iterate: {"MARGIN": tvl1.MARGIN, **tvl1.ITERATION_TILE},
-        tvl1._median: {"SIZE": 3, **tvl1.MEDIAN_TILE},
+        tvl1._median: {"SIZE": 5, **tvl1.MEDIAN_TILE},
     }
     return {kernel.__name__: (kernel, constants) for kernel, constants in found.items()}
 

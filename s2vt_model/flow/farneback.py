@@ -21,6 +21,7 @@ from s2vt_model.flow.resample import resize
 
 FLOATS_PER_PIXEL = 60  # of a pair while it is worked on, at most (54 were measured)
 CPU_PAIRS = 4  # more at once leave a CPU's caches, and are slower
+MIN_POLY_SIGMA = 0.3  # px; with less, the neighbours weigh nothing and there is nothing to fit
 GAUSSIAN = cv2.OPTFLOW_FARNEBACK_GAUSSIAN
 
 
@@ -49,7 +50,7 @@ def farneback(
     faster there. Work goes on in chunks that need at most about `memory_mb` of memory besides the result.
     Raises `FlowError`, a sentence that says what to pass.
     """
-    _check(pyr_scale, levels, winsize, iterations, poly_n, flags)
+    _check(pyr_scale, levels, winsize, iterations, poly_n, poly_sigma, flags)
     pairs = as_pairs(frames, second)
     backend = choose(backend, pairs.images.device, on_cpu="opencv")
     if backend == "opencv":
@@ -92,7 +93,15 @@ def _opencv(pairs: Pairs, parameters: tuple) -> Tensor:
     return torch.stack(flows)
 
 
-def _check(pyr_scale: float, levels: int, winsize: int, iterations: int, poly_n: int, flags: int) -> None:
+def _check(
+    pyr_scale: float, levels: int, winsize: int, iterations: int, poly_n: int, poly_sigma: float, flags: int
+) -> None:
+    if not all(isinstance(number, int) for number in (levels, winsize, iterations, poly_n, flags)):
+        raise FlowError("Farnebäck's levels, winsize, iterations, poly_n and flags are whole numbers.")
+    if not (poly_sigma == 0 or MIN_POLY_SIGMA <= poly_sigma < float("inf")):
+        raise FlowError(
+            f"Farnebäck's poly_sigma is 0, for 0.3 · poly_n, or {MIN_POLY_SIGMA} or more; it is {poly_sigma}."
+        )
     if not 0 < pyr_scale < 1:
         raise FlowError(f"Farnebäck's pyr_scale lies between 0 and 1; it is {pyr_scale}.")
     if levels < 0 or winsize < 2 or iterations < 1 or poly_n < 1:

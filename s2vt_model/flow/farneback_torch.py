@@ -52,7 +52,7 @@ def compare(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
     height, width = flow.shape[-2:]
     u, v = flow.unbind(1)
     there, inside = _sample(second, flow)
-    slope = (first[:, :2] - there[:, :2] * inside) * 0.5
+    slope = torch.where(inside, first[:, :2] - there[:, :2], first[:, :2]) * 0.5
     curvature = torch.where(inside, (first[:, 2:] + there[:, 2:]) * 0.5, first[:, 2:])
     weight = border_weight(height, width, flow.device)
     yy, xx, xy = (plane * weight for plane in (curvature[:, 0], curvature[:, 1], curvature[:, 2] * 0.5))
@@ -73,7 +73,7 @@ def _sample(planes: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     left, above = to_x.floor(), to_y.floor()
     right_share, below_share = (to_x - left)[:, None], (to_y - above)[:, None]
     inside = ((left >= 0) & (left < width - 1) & (above >= 0) & (above < height - 1))[:, None]
-    corner = above.clamp(0, height - 2).long() * width + left.clamp(0, width - 2).long()
+    corner = _index(above, height - 2) * width + _index(left, width - 2)
     corner = corner.flatten(1)[:, None].expand(-1, planes.shape[1], -1)
     pixels = planes.flatten(2)
 
@@ -83,6 +83,11 @@ def _sample(planes: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     upper = neighbour(0) * (1 - right_share) + neighbour(1) * right_share
     lower = neighbour(width) * (1 - right_share) + neighbour(width + 1) * right_share
     return upper * (1 - below_share) + lower * below_share, inside
+
+
+def _index(position: Tensor, last: int) -> Tensor:
+    """Whole positions as an index in 0..last; flow that is not a number points nowhere, so anywhere will do."""
+    return position.nan_to_num(0.0).clamp(0, last).long()
 
 
 def solve(equations: Tensor, winsize: int, gaussian: bool) -> Tensor:

@@ -68,8 +68,8 @@ def as_pairs(frames: Frames, second: Frames | None) -> Pairs:
 def pairs_within(memory_mb: float, size: tuple[int, int], floats_per_pixel: int) -> int:
     """How many pairs of `size` may be worked on at once, one at least."""
     bytes_per_pair = size[0] * size[1] * floats_per_pixel * 4
-    if not memory_mb > 0:
-        raise FlowError(f"The memory for flow must be more than 0 MB; it is {memory_mb}.")
+    if not 0 < memory_mb < float("inf"):
+        raise FlowError(f"The memory for flow is a number of MB above 0; it is {memory_mb}.")
     return max(int(memory_mb * 2**20 / bytes_per_pair), 1)
 
 
@@ -79,12 +79,14 @@ def _side_by_side(first: Tensor, second: Tensor) -> Pairs:
 
 def _images(frames: Frames) -> Tensor:
     if not isinstance(frames, Tensor | np.ndarray):
-        frames = [torch.as_tensor(frame) for frame in frames]
+        frames = [_tensor(frame) for frame in frames]
+        if not frames:
+            raise FlowError("Flow is measured between two frames; there is none. Pass two or more.")
         sizes = {tuple(frame.shape) for frame in frames}
         if len(sizes) != 1:
             raise FlowError(f"The frames differ in size ({sorted(sizes)}). Resize them to one size.")
         frames = torch.stack(frames)
-    images = torch.as_tensor(frames)
+    images = _tensor(frames)
     if images.ndim == 4 or (images.ndim == 3 and images.shape[-1] == 3):
         raise FlowError(
             f"Flow is measured on grey frames, (T, H, W); these are {tuple(images.shape)}. "
@@ -104,3 +106,8 @@ def _images(frames: Frames) -> Tensor:
         if 0 < high <= 1:
             raise FlowError("Frames lie in 0..255; these lie in 0..1. Multiply them by 255.")
     return images
+
+
+def _tensor(frames: Tensor | np.ndarray) -> Tensor:
+    """NumPy's views may run backwards, as mirrored pictures do; tensors cannot."""
+    return torch.from_numpy(np.ascontiguousarray(frames)) if isinstance(frames, np.ndarray) else frames

@@ -1,8 +1,8 @@
 """Dual TV-L1 optical flow (Zach, Pock & Bischof, DAGM 2007; the median is Wedel et al.'s, 2009).
 
 The computation is that of OpenCV 5's `optflow.DualTVL1OpticalFlow`, for all pairs of a clip at
-once. TV-L1 is chaotic at the level of rounding: OpenCV, with 1e-4 grey levels of noise on its
-input, differs from itself by 1e-3 to 1e-2 px on average. This differs from OpenCV no more than that.
+once. TV-L1 is chaotic at the level of rounding: where motion is ambiguous, noise of 1e-4 grey levels
+moves OpenCV's own flow by pixels. So the tests (tests/test_tvl1.py) look at medians, and at true flow.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from s2vt_model.flow.pairs import MIN_SIDE_PX, Frames, Pairs, as_pairs, pairs_wi
 from s2vt_model.flow.resample import cv_round, pixel_grid, resize
 from s2vt_model.flow.tvl1_torch import Flow, Linearised, Weights
 
-FLOATS_PER_PIXEL = 40  # of a pair while it is worked on, at most (33 were measured)
+FLOATS_PER_PIXEL = 80  # of a pair while it is worked on, at most: the median's network needs most of them
 CPU_PAIRS = 12  # in a chunk; of them, as many go through a scale at once as have
 CPU_PIXELS = 2 * 224 * 224  # so many pixels: more would leave a CPU's caches
 FLOAT_EPSILON = 1.1920929e-07  # a squared gradient below this tells nothing
@@ -116,7 +116,7 @@ class _Scheme:
         return u
 
     def _at_one_scale(self, first: Tensor, second: Tensor, u: Tensor) -> Tensor:
-        image_and_gradient = torch.cat([second, *_central_differences(second)], dim=1)
+        image_and_gradient = _to_powers_of_two(torch.cat([second, *_central_differences(second)], dim=1))
         flow = self.new_flow(u)
         for _ in range(self.warps):
             data = _linearise(first, image_and_gradient, flow.u)
@@ -148,7 +148,7 @@ def _sizes(size: tuple[int, int], nscales: int | None, scale_step: float) -> lis
     sizes = [size]
     while nscales is None or len(sizes) < nscales:
         smaller = tuple(cv_round(side * scale_step) for side in sizes[-1])
-        if min(smaller) < MIN_SIDE_PX:
+        if min(smaller) < MIN_SIDE_PX or smaller == sizes[-1]:
             break
         sizes.append(smaller)
     return sizes
@@ -163,14 +163,14 @@ def _central_differences(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _linearise(first: Tensor, second: Tensor, u: Tensor) -> Linearised:
-    """ρ(u') ≈ I₁(x + u) + ∇I₁(x + u)·(u' - u) - I₀(x). second: I₁ and its gradient, (N, 3, H, W).
+    """ρ(u') ≈ I₁(x + u) + ∇I₁(x + u)·(u' - u) - I₀(x). second: I₁ and its gradient, as `_to_powers_of_two` gives them.
 
     Sampling is bicubic with a = -0.75 and zeros outside, at exact coordinates, as in OpenCV 5.
     """
-    height, width = u.shape[-2:]
-    grid = pixel_grid(height, width, u.device) + u.permute(0, 2, 3, 1)
-    grid = grid.mul_(_pixels_to_unit(height, width, u.device)).sub_(1)
-    warped = F.grid_sample(second, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+    grid = pixel_grid(*u.shape[-2:], u.device) + u.permute(0, 2, 3, 1)
+    slope, offset = _pixels_to_unit(*second.shape[-2:], u.device)
+    grid = grid.mul_(slope).add_(offset)
+    warped = F.grid_sample(second, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
     there, gradient = warped[:, :1], warped[:, 1:].contiguous()
     (u_x, u_y), (across, down) = u.split(1, dim=1), gradient.split(1, dim=1)
     rest = (there - first).addcmul_(across, u_x, value=-1).addcmul_(down, u_y, value=-1)
@@ -179,10 +179,22 @@ def _linearise(first: Tensor, second: Tensor, u: Tensor) -> Linearised:
     return Linearised(rest * inverse, gradient * inverse, gradient)
 
 
+def _to_powers_of_two(planes: Tensor) -> Tensor:
+    """(N, C, H, W) with zeros to the right and below, up to sides that are powers of two.
+
+    `grid_sample` wants coordinates in -1..1. To such sides they are scaled without rounding; otherwise
+    the last column would be looked for a hair beyond itself, where zeros are, and still borders move.
+    """
+    height, width = planes.shape[-2:]
+    right, below = (2 ** (side - 1).bit_length() - side for side in (width, height))
+    return F.pad(planes, (0, right, 0, below))
+
+
 @lru_cache(maxsize=64)
-def _pixels_to_unit(height: int, width: int, device: torch.device) -> Tensor:
-    """What `grid_sample` measures x and y in: 0..2 over the picture. (2,)"""
-    return torch.tensor([2 / (width - 1), 2 / (height - 1)], device=device)
+def _pixels_to_unit(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """x and y in pixels times the first plus the second, (2,) each, are what `grid_sample` wants."""
+    sides = torch.tensor([width, height], dtype=torch.float32)
+    return (2 / sides).to(device), (1 / sides - 1).to(device)
 
 
 def _flow_class(backend: Backend) -> Callable[[Tensor], Flow]:
