@@ -170,7 +170,7 @@ class Captioner:
                 views[view] = yield from view.backbone.extract(clip_of[view.sampling].frames)
             except VideoError as error:
                 problems[view] = str(error)
-        features = {name: views[s.view] for name, s in self.streams.items() if s.view in views}
+        features = self.features(views)
         left_out = {
             name: f"The {name} stream was left out: {problems[s.view]}"
             for name, s in self.streams.items()
@@ -180,6 +180,10 @@ class Captioner:
             why = " ".join(problems.values() if len(self.streams) == 1 else left_out.values())
             raise VideoError(f"“{Path(path).name}” cannot be captioned: {why}")
         return Seen(clip_of, views, features, read - began, time.perf_counter() - read, left_out)
+
+    def features(self, views: Views) -> Features:
+        """Of the streams whose view is among `views`."""
+        return {name: views[stream.view] for name, stream in self.streams.items() if stream.view in views}
 
     def write(
         self,
