@@ -6,7 +6,7 @@
 - a control or α changes -> player: the same again, from the features that were kept
 - another model -> its controls and, if there is a video, a wish: what is known of it is not computed again
 
-The motion of the frames has its own events, in motion_view.py.
+The motion of the frames and the comparison have their own events, in motion_view.py and compare_view.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo.api import add_caption_endpoint
+from demo.compare_view import CompareView
 from demo.controls import Controls, options_from
 from demo.engine import Engine
 from demo.examples import EXAMPLES
@@ -85,6 +86,7 @@ class Page:
         self.player = player()
         self.motion = MotionView(self.engine, self.player, self.watched)
         self.shares = sliders()
+        self.comparison = CompareView(self.engine, self.watched)
         with gr.Row(visible=False, elem_id="panel") as self.panel:
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("### How the sentence is searched for")
@@ -110,8 +112,8 @@ class Page:
             api_visibility="private",
         )
         chosen = {
-            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs,
-            "cancels": [look, self.motion.measuring],
+            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs | self.comparison.outputs,
+            "cancels": [look, self.motion.measuring, self.comparison.comparing],
         }
         model = self.menu.choice
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
@@ -132,7 +134,7 @@ class Page:
 
         told = {
             "inputs_kwargs": {"watched": self.watched, "shares": self.shares, **self.controls.inputs},
-            "outputs": {self.status, self.player, self.panel},
+            "outputs": {self.status, self.player, self.panel, self.comparison.button},
             "concurrency_id": "write",
             "concurrency_limit": WRITERS,
         }
@@ -201,6 +203,7 @@ class Page:
             self.stop: gr.Button(visible=True),
             self.upload: None,
             **self.motion.without_motion(silent()),
+            **self.comparison.cleared(),
         }
 
     # --- working --------------------------------------------------------------------------
@@ -231,7 +234,12 @@ class Page:
             record = finish(write(self.engine, watched, options_from(**options), moved_to(shares)))
         except S2VTError as error:
             return {self.status: problem(str(error))}
-        return {self.player: json.dumps(record), self.status: silent(), self.panel: gr.Row(visible=True)}
+        return {
+            self.player: json.dumps(record),
+            self.status: silent(),
+            self.panel: gr.Row(visible=True),
+            self.comparison.button: gr.Button(visible=True),
+        }
 
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:
         """A browser could not play what most browsers can."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 
+from demo.comparison import compare
 from demo.engine import Engine
 from demo.examples import EXAMPLES
 from demo.watching import Wish, watch, write
@@ -253,6 +254,72 @@ def test_a_model_that_cannot_be_loaded_leaves_the_others(visit):
     visit.locator("#model [role=alert]", has_text="The checkpoint “broken” is damaged.").wait_for()
     choose(visit, "mean-pool")
     visit.locator(".cost", has_text="the features were kept").wait_for()
+
+
+# --- all models at once ----------------------------------------------------------------------
+
+
+def rows_of(engine, watched):
+    models = finish(engine.catalogue()).models
+    return [step for step in compare(engine, models, watched) if not isinstance(step, Progress)]
+
+
+def test_a_comparison_looks_once_at_every_view(engine, zoo):
+    first = look(engine, "mean-pool")
+    steps = rows_of(engine, first)
+    assert [row["name"] for row, _ in steps] == [
+        "rgb", "mean-pool", "broken", "motion", "rgb+motion", "rgb+mean-pool+motion"
+    ]  # fmt: skip
+    assert zoo.looks == (1, 1)
+    known = steps[-1][1]
+    assert known.wish is first.wish
+    assert len(known.views) == 2
+    assert all(known is first for _, known in steps[:3])
+    for row, _ in steps:
+        if row["name"] == "broken":
+            assert row["problem"] == "The checkpoint “broken” is damaged."
+        else:
+            assert row["caption"]
+            assert 0 < row["prob"] <= 1
+    looked = [row["name"] for row, _ in steps if row.get("seconds_to_look") is not None]
+    assert looked == ["motion"]
+
+
+def test_a_comparison_tells_what_was_left_out(engine, zoo):
+    zoo.flow.is_blind = True
+    rows = {row["name"]: row for row, _ in rows_of(engine, look(engine, "rgb"))}
+    assert rows["motion"]["problem"] == f"“{DOG.name}” cannot be captioned: {NO_MOTION}"
+    assert rows["rgb+motion"]["note"] == f"The motion stream was left out: {NO_MOTION}"
+
+
+@needs_chromium
+def test_compare_shows_a_row_a_model_as_they_finish(visit, zoo):
+    choose_example(visit)
+    zoo.flow.is_held = True
+    visit.get_by_role("button", name="Compare all models").click()
+    visit.locator("#compare-status .message", has_text="Looking at frame 1 of many").wait_for()
+    assert visit.locator(".comparison li").count() == 3  # two that need not look, and the broken one
+    zoo.flow.is_held = False
+    visit.locator(".comparison li").nth(5).wait_for()
+    names = visit.locator(".comparison .who .name").all_inner_texts()
+    assert len(set(names)) == len(zoo.catalogue.models)
+    assert visit.locator(".comparison li[aria-current] .name").inner_text().startswith("rgb")
+    assert visit.locator(".comparison .caption").count() == 5
+    visit.locator("#compare-status .status").wait_for(state="hidden")
+    choose(visit, "rgb+motion")
+    visit.locator(".cost", has_text="the features were kept").first.wait_for()
+    assert zoo.looks == (1, 1)
+
+
+@needs_chromium
+def test_compare_can_be_stopped(visit, zoo):
+    choose_example(visit)
+    zoo.flow.is_held = True
+    visit.get_by_role("button", name="Compare all models").click()
+    visit.locator("#compare-status .message", has_text="Looking at frame 1 of many").wait_for()
+    visit.get_by_role("button", name="Stop", exact=True).click()
+    visit.locator("#compare-status .message", has_text="Stopped.").wait_for()
+    assert visit.locator(".comparison li").count() == 3
 
 
 # --- programs --------------------------------------------------------------------------------
