@@ -119,11 +119,12 @@ class Page:
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
         self.upload.upload(self.on_upload, inputs=[self.upload, model], **chosen, **PRIVATE)
         self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **chosen, **PRIVATE)
+        # By itself: an event whose runs are put off ("always_last") cancels nothing.
+        model.input(None, cancels=chosen["cancels"], api_visibility="private")
         choosing = model.input(
             self.on_model,
             inputs=[model, self.wish, self.watched],
             outputs=chosen["outputs"] | self.menu.outputs | {self.shares, *self.controls.inputs.values()},
-            cancels=chosen["cancels"],
             trigger_mode="always_last",
             concurrency_limit=None,  # it waits for the model, not for the processor
             **PRIVATE,

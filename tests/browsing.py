@@ -13,7 +13,7 @@ from s2vt_model.progress import Progress
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on this machine")
-PATIENCE_MS = 15_000  # a busy machine is slow; no wait is that long on an idle one
+PATIENCE_MS = 60_000  # a busy machine is slow; no wait is that long on an idle one
 
 
 @contextmanager
