@@ -7,7 +7,7 @@ function who({ name, about }, isChosen) {
   const box = make("div", "who");
   const title = make("p", "name", name);
   if (isChosen) title.append(make("small", "", "chosen"));
-  box.append(title, make("p", "about", about));
+  box.append(title, make("p", "kind", about));
   return box;
 }
 
