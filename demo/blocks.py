@@ -113,14 +113,18 @@ class Page:
         )
         chosen = {
             "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs | self.comparison.outputs,
-            "cancels": [look, self.motion.measuring, self.comparison.comparing],
         }
         model = self.menu.choice
+        # Before the events that wish for another look: these must not be cancelled with what was under way.
+        gr.on(
+            [self.gallery.click, self.upload.upload, self.read_part.click, model.input],
+            None,
+            cancels=[look, self.motion.measuring, self.comparison.comparing],
+            api_visibility="private",
+        )
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
         self.upload.upload(self.on_upload, inputs=[self.upload, model], **chosen, **PRIVATE)
         self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **chosen, **PRIVATE)
-        # By itself: an event whose runs are put off ("always_last") cancels nothing.
-        model.input(None, cancels=chosen["cancels"], api_visibility="private")
         choosing = model.input(
             self.on_model,
             inputs=[model, self.wish, self.watched],

@@ -280,7 +280,7 @@ def test_a_model_that_cannot_be_loaded_is_a_sentence(browser, tmp_path):
         page.locator(".gallery button").first.click()
         say(page, "There is no checkpoint folder")
     with pytest.raises(CheckpointError):
-        load()
+        load(None)
 
 
 def test_building_the_page_needs_no_torch():

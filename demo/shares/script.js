@@ -6,6 +6,7 @@ const sliders = element.querySelector(".sliders");
 const STEP = 0.05;
 
 let names = [];
+let heard = null; // the server says things twice: that must not undo a move
 
 const written = (share) => share.toFixed(2);
 
@@ -50,6 +51,8 @@ function label(name, className = "") {
 }
 
 function draw() {
+  if (props.value === heard) return;
+  heard = props.value;
   const alpha = JSON.parse(props.value || "null");
   box.hidden = !alpha;
   if (!alpha) return;
