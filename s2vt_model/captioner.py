@@ -1,12 +1,14 @@
 """Video in, caption out, in three stages: read, features, decode.
 
-What the first two found is a `Seen`; writing another caption about it repeats neither.
+What the first two found is a `Seen`; writing another caption about it repeats neither, and another
+captioner needs only the views that are not among it.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -16,22 +18,30 @@ from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
 from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work
-from s2vt_model.stream import Stream, StreamLibrary
+from s2vt_model.stream import Stream, StreamLibrary, View
 from s2vt_model.video import Clip, Sampling, read_clips
 from s2vt_model.vocabulary import Vocabulary
 
 Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
+Views = Mapping[View, Tensor]  # the same by what they depend on, which several streams may share
+NOTHING_KNOWN: Views = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Seen:
     """What the model saw of one video: all that writing about it needs."""
 
-    clip: Clip  # the frames that the first stream looked at
+    clips: Mapping[Sampling, Clip]  # what had to be read, the first stream's frames first
+    views: Views  # all that is known of the video now
     features: Features  # of the streams that could run, one at least
     read_seconds: float
     features_seconds: float
     left_out: Mapping[str, str] = field(default_factory=dict)  # why a stream could not run, a sentence each
+
+    @property
+    def clip(self) -> Clip:
+        """The frames that the first stream looked at, where nothing was known of them before."""
+        return next(iter(self.clips.values()))
 
     def usage(self) -> str:
         """Which frames were used, and which streams could not be."""
@@ -131,33 +141,49 @@ class Captioner:
         """Of the frames that are shown: those of the first stream."""
         return next(iter(self.streams.values())).checkpoint.config.sampling
 
-    def look(self, path: str | Path, start: float | None = None, end: float | None = None) -> Work[Seen]:
+    def knows(self, views: Views) -> bool:
+        """Whether no stream needs to look any more."""
+        return all(stream.view in views for stream in self.streams.values())
+
+    def look(
+        self,
+        path: str | Path,
+        start: float | None = None,
+        end: float | None = None,
+        known: Views = NOTHING_KNOWN,
+    ) -> Work[Seen]:
         """Read a video from `start` to `end` (seconds) and compute the features of every stream.
 
+        Views of the same part that are `known` are not computed again; where all are, nothing is read.
         Streams that cannot run (a motion stream on a single frame) are left out, and `Seen` says so;
         raises `VideoError` where none can.
         """
         began = time.perf_counter()
-        samplings = list(dict.fromkeys(s.checkpoint.config.sampling for s in self.streams.values()))
-        clips = yield from read_clips(path, samplings, start, end)
+        new = [view for view in dict.fromkeys(s.view for s in self.streams.values()) if view not in known]
+        samplings = list(dict.fromkeys(view.sampling for view in new))
+        clips = (yield from read_clips(path, samplings, start, end)) if samplings else []
         clip_of = dict(zip(samplings, clips, strict=True))
         read = time.perf_counter()
-        features, left_out = {}, {}
-        computed: dict[tuple, Tensor] = {}
-        for name, stream in self.streams.items():
-            sampling = stream.checkpoint.config.sampling
-            view = stream.backbone, sampling  # streams of one view share its features
+        views, problems = dict(known), {}
+        for view in new:
             try:
-                if view not in computed:
-                    computed[view] = yield from stream.backbone.extract(clip_of[sampling].frames)
-                features[name] = computed[view]
+                views[view] = yield from view.backbone.extract(clip_of[view.sampling].frames)
             except VideoError as error:
-                if len(self.streams) == 1:
-                    raise VideoError(f"“{Path(path).name}” cannot be captioned: {error}") from error
-                left_out[name] = f"The {name} stream was left out: {error}"
+                problems[view] = str(error)
+        features = self.features(views)
+        left_out = {
+            name: f"The {name} stream was left out: {problems[s.view]}"
+            for name, s in self.streams.items()
+            if s.view in problems
+        }
         if not features:
-            raise VideoError(f"“{Path(path).name}” cannot be captioned: {' '.join(left_out.values())}")
-        return Seen(clips[0], features, read - began, time.perf_counter() - read, left_out)
+            why = " ".join(problems.values() if len(self.streams) == 1 else left_out.values())
+            raise VideoError(f"“{Path(path).name}” cannot be captioned: {why}")
+        return Seen(clip_of, views, features, read - began, time.perf_counter() - read, left_out)
+
+    def features(self, views: Views) -> Features:
+        """Of the streams whose view is among `views`."""
+        return {name: views[stream.view] for name, stream in self.streams.items() if stream.view in views}
 
     def write(
         self,

@@ -48,6 +48,12 @@ class Catalogue:
     streams: Mapping[str, Model]
     sets: Mapping[str, Model]
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All that are listed, the default one first."""
+        first = self.model(self.default)
+        return first, *(m for m in (*self.streams.values(), *self.sets.values()) if m.name != first.name)
+
     def model(self, name: str, alpha: Mapping[str, float] | None = None) -> Model:
         """The model called `name`, or the sum of streams it spells. Raises `S2VTError`."""
         parts = [part.strip() for part in name.split("+")]

@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from s2vt_model.backbones import Backbone, load_backbone
 from s2vt_model.checkpoint import Checkpoint, load_checkpoint
 from s2vt_model.errors import CheckpointError
+from s2vt_model.video import Sampling
+
+
+class View(NamedTuple):
+    """What the features of a video depend on: streams of one view share them."""
+
+    backbone: Backbone
+    sampling: Sampling
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,10 @@ class Stream:
                 f"the backbone “{self.backbone.config.name}” makes {makes}. "
                 "Name the backbone it was trained with in its config.json."
             )
+
+    @property
+    def view(self) -> View:
+        return View(self.backbone, self.checkpoint.config.sampling)
 
 
 class StreamLibrary:

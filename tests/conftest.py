@@ -43,7 +43,7 @@ def url(captioner):
     from demo.engine import Engine
     from tests.browsing import running
 
-    with running(Engine(lambda: captioner)) as url:
+    with running(Engine(lambda _: captioner)) as url:
         yield url
 
 

@@ -9,7 +9,9 @@ from videos import write_video
 from s2vt_model.captioner import Captioner, Seen, caption_record, resolve_device
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError, S2VTError, VideoError
-from s2vt_model.progress import finish
+from s2vt_model.progress import Progress, finish
+from s2vt_model.stream import Stream
+from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import SPECIALS
 
 
@@ -132,3 +134,44 @@ def test_auto_is_the_gpu_where_there_is_one():
 def test_a_gpu_that_is_not_there_is_told():
     with pytest.raises(S2VTError, match="no usable CUDA device"):
         Captioner.load(device="cuda")
+
+
+# --- what is known ----------------------------------------------------------------------------
+
+
+class Seeing:
+    """A backbone that counts its looks."""
+
+    def __init__(self, feature_size: int):
+        self.config = type("Config", (), {"feature_size": feature_size, "name": "seeing"})
+        self.looks = 0
+
+    def extract(self, frames):
+        self.looks += 1
+        yield Progress("features", 0.0, "Looking")
+        return torch.ones(len(frames), self.config.feature_size)
+
+
+def test_known_views_are_neither_read_nor_computed_again(captioner, seen, video, tmp_path):
+    again = finish(captioner.look(tmp_path / "gone.webm", known=seen.views))
+    assert not again.clips
+    assert captioner.knows(seen.views)
+    assert again.features["rgb"] is seen.features["rgb"]
+
+
+def test_only_the_view_that_is_missing_is_computed(captioner, seen, video):
+    stream = captioner.streams["rgb"]
+    known, new = Seeing(1280), Seeing(1280)
+    often = replace(stream.checkpoint, config=replace(stream.checkpoint.config, sampling=Sampling(5)))
+    one = Captioner("one", {"a": replace(stream, backbone=known)}, {"a": 1.0})
+    more = Captioner(
+        "more", {"a": one.streams["a"], "b": Stream(often, known), "c": Stream(often, new)}, dict.fromkeys("abc", 1 / 3)
+    )
+    before = finish(one.look(video))
+    assert not more.knows(before.views)
+    after = finish(more.look(video, known=before.views))
+    assert (known.looks, new.looks) == (2, 1)  # "b" is another sampling, and so another view
+    assert list(after.clips) == [Sampling(5)]
+    assert {name: len(x) for name, x in after.features.items()} == {"a": 10, "b": 19, "c": 19}
+    assert more.knows(after.views)
+    assert len(after.views) == 3

@@ -56,6 +56,10 @@ def test_shares_may_be_given(catalogue):
     assert catalogue.model("rgb+motion", parse_alpha("motion=.9, rgb=.1")).alpha == {"rgb": 0.1, "motion": 0.9}
 
 
+def test_the_default_model_is_listed_first_and_once(catalogue):
+    assert [model.name for model in catalogue.models] == ["rgb+motion", "rgb", "motion", "gru"]
+
+
 @pytest.mark.parametrize("name", ["", "flow", "rgb+flow", "rgb+rgb", "rgb+"])
 def test_a_name_that_is_none_is_told_what_there_is(catalogue, name):
     with pytest.raises(S2VTError, match="Name one of rgb, motion, gru"):
