@@ -47,7 +47,7 @@ def main() -> None:
         frames += len(seen.clip.indices)
     count, total = len(clips), read + features + decode
     print(f"{count} clips of {film / count:.1f} s and {frames / count:.1f} sampled frames on average")
-    print(f"{torch.get_num_threads()} threads, {captioner.backbone.device}; loading {loading:.2f} s")
+    print(f"{torch.get_num_threads()} threads, {captioner.device}; loading {loading:.2f} s")
     for stage, seconds in (("read", read), ("features", features), ("decode", decode), ("all", total)):
         print(f"{stage:9} {seconds / count:7.3f} s a clip   {seconds / film:6.3f} of the clip's length")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

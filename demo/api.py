@@ -19,6 +19,7 @@ def add_caption_endpoint(engine: Engine) -> None:
 
     def caption(
         video: str,
+        model: str | None = None,
         method: str | None = None,
         beam_width: int | None = None,
         length_exponent: float | None = None,
@@ -30,7 +31,8 @@ def add_caption_endpoint(engine: Engine) -> None:
     ) -> Iterator[dict[str, Any]]:
         """One sentence about a video; the result is what `python -m s2vt_model caption --json` prints.
 
-        Numbers that are left out are those chosen for the checkpoint; start and end are in seconds.
+        The model is one of the page's menu, or a sum of streams such as rgb+motion; by default the
+        menu's first. Numbers that are left out are those chosen for it; start and end are in seconds.
         Whoever iterates gets the progress of each stage before the result.
         """
         if not video:
@@ -40,20 +42,21 @@ def add_caption_endpoint(engine: Engine) -> None:
             "temperature": temperature, "seed": seed, "max_words": max_words,
         }  # fmt: skip
         try:
-            captioner = yield from _reported(engine.wait())
+            captioner = yield from _reported(engine.captioner(model))
             options = replace(captioner.default_options, **{k: v for k, v in wanted.items() if v is not None})
             seen, captions = yield from _reported(captioner.caption(video, options, start, end))
         except S2VTError as error:
             raise gr.Error(str(error), print_exception=False) from error
         from s2vt_model.captioner import caption_record  # here, as it imports torch
 
-        yield caption_record(Path(video).name, seen, captions, captioner.checkpoint.config.name)
+        yield caption_record(Path(video).name, seen, captions, captioner.name)
 
     with gr.Row(visible=False):
         gr.Button().click(
             caption,
             inputs=[
                 gr.File(label="Video"),
+                gr.Textbox(value=None, label="Model"),
                 gr.Textbox(value=None, label="Method: beam, greedy or sample"),
                 gr.Number(value=None, precision=0, label="Beam width"),
                 gr.Number(value=None, label="Length exponent"),

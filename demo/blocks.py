@@ -3,14 +3,14 @@
 - example, upload or part -> wish: what is to be captioned
 - wish changes -> watched: read the video, compute its features (slow; Stop ends it)
 - watched changes -> player: write sentences and show them (milliseconds)
-- a control changes -> player: the same again, from the features that were kept
+- a control or α changes -> player: the same again, from the features that were kept
+- another model -> its controls and, if there is a video, a wish: what is known of it is not computed again
 
-The motion of the frames has its own events, in motion_view.py.
+The motion of the frames and the comparison have their own events, in motion_view.py and compare_view.py.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import logging
 import math
@@ -18,23 +18,30 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demo.api import add_caption_endpoint
+from demo.compare_view import CompareView
 from demo.controls import Controls, options_from
 from demo.engine import Engine
 from demo.examples import EXAMPLES
 from demo.examples import FOLDER as EXAMPLES_FOLDER
 from demo.gallery import gallery
 from demo.limits import CLEAN_UP_EVERY_S, CNN, MAX_UPLOAD_MB, UPLOADS_LIFETIME_S, WRITERS
+from demo.menu import Menu
 from demo.motion_view import MotionView
 from demo.player import player
+from demo.shares import moved_to, shown, sliders
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting, working
 from demo.watching import Watched, Wish, watch, with_preview, write
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Progress, finish
+
+if TYPE_CHECKING:
+    from s2vt_model.captioner import Captioner
+    from s2vt_model.models import Model
 
 PAGE = Path(__file__).parent / "page"
 ACCEPTED = ["video", ".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ogv", ".3gp"]
@@ -64,7 +71,7 @@ class Page:
         self.watched = gr.State(time_to_live=UPLOADS_LIFETIME_S)
 
         gr.HTML(_read("intro.html"))
-        self.model = gr.HTML(elem_id="model")
+        self.menu = Menu.draw()
         with gr.Row(elem_id="choice"):
             with gr.Column(scale=3, min_width=320):
                 self.gallery = gallery()
@@ -78,6 +85,8 @@ class Page:
             self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84)
         self.player = player()
         self.motion = MotionView(self.engine, self.player, self.watched)
+        self.shares = sliders()
+        self.comparison = CompareView(self.engine, self.watched)
         with gr.Row(visible=False, elem_id="panel") as self.panel:
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("### How the sentence is searched for")
@@ -93,8 +102,8 @@ class Page:
     def _connect(self) -> None:
         look = self.wish.change(
             self.on_wish,
-            inputs=self.wish,
-            outputs={self.status, self.stop, self.watched, self.start, self.end},
+            inputs=[self.wish, self.watched],
+            outputs={self.wish, self.status, self.stop, self.watched, self.start, self.end},
             concurrency_id=CNN,
             concurrency_limit=1,
             trigger_mode="multiple",  # a new wish does not wait for the end of one that is being cancelled
@@ -103,25 +112,40 @@ class Page:
             api_visibility="private",
         )
         chosen = {
-            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs,
-            "cancels": [look, self.motion.measuring],
+            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs | self.comparison.outputs,
         }
-        self.gallery.click(self.on_example, **chosen, **PRIVATE)
-        self.upload.upload(self.on_upload, inputs=self.upload, **chosen, **PRIVATE)
-        self.read_part.click(self.on_part, inputs=[self.watched, self.start, self.end], **chosen, **PRIVATE)
-        self.stop.click(None, cancels=look, api_visibility="private").then(
-            self.on_stop, outputs={self.status, self.stop}, **PRIVATE
+        model = self.menu.choice
+        # Before the events that wish for another look: these must not be cancelled with what was under way.
+        gr.on(
+            [self.gallery.click, self.upload.upload, self.read_part.click, model.input],
+            None,
+            cancels=[look, self.motion.measuring, self.comparison.comparing],
+            api_visibility="private",
+        )
+        self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
+        self.upload.upload(self.on_upload, inputs=[self.upload, model], **chosen, **PRIVATE)
+        self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **chosen, **PRIVATE)
+        choosing = model.input(
+            self.on_model,
+            inputs=[model, self.wish, self.watched],
+            outputs=chosen["outputs"] | self.menu.outputs | {self.shares, *self.controls.inputs.values()},
+            trigger_mode="always_last",
+            concurrency_limit=None,  # it waits for the model, not for the processor
+            **PRIVATE,
+        )
+        self.stop.click(None, cancels=[look, choosing], api_visibility="private").then(
+            self.on_stop, outputs={self.wish, self.status, self.stop}, **PRIVATE
         )
 
         told = {
-            "inputs_kwargs": {"watched": self.watched, **self.controls.inputs},
-            "outputs": {self.status, self.player, self.panel},
+            "inputs_kwargs": {"watched": self.watched, "shares": self.shares, **self.controls.inputs},
+            "outputs": {self.status, self.player, self.panel, self.comparison.button},
             "concurrency_id": "write",
             "concurrency_limit": WRITERS,
         }
         self.watched.change(self.on_watched, **told, **PRIVATE)
         gr.on(
-            [component.input for component in self.controls.inputs.values()],
+            [self.shares.input, *(component.input for component in self.controls.inputs.values())],
             self.on_watched,
             trigger_mode="always_last",
             **told,
@@ -138,28 +162,43 @@ class Page:
             **PRIVATE,
         )
         self.blocks.load(
-            self.on_load, outputs={self.model, *self.controls.inputs.values()}, concurrency_limit=None, **PRIVATE
+            self.on_load,
+            outputs=self.menu.outputs | {self.shares, *self.controls.inputs.values()},
+            concurrency_limit=None,
+            **PRIVATE,
         )
 
     # --- choosing -------------------------------------------------------------------------
 
-    def on_example(self, event: gr.EventData) -> Updates:
-        return self._wished(Wish(EXAMPLES[event.index].path))
+    def on_example(self, model: str | None, event: gr.EventData) -> Updates:
+        return self._wished(Wish(EXAMPLES[event.index].path, model=model))
 
-    def on_upload(self, file: str) -> Updates:
-        return self._wished(Wish(Path(file)))
+    def on_upload(self, file: str, model: str | None) -> Updates:
+        return self._wished(Wish(Path(file), model=model))
 
-    def on_part(self, watched: Watched | None, start: float, end: float) -> Updates:
+    def on_part(self, watched: Watched | None, model: str | None, start: float, end: float) -> Updates:
         if watched is None:
             return {self.status: problem(FORGOTTEN)}
-        return self._wished(
-            Wish(
-                watched.footage.source,
-                start if start > 0 else None,
-                end if end < watched.length_s else None,
-                before=watched,
-            )
-        )
+        from_start, to_end = start <= 0, end >= watched.length_s
+        return self._wished(Wish(watched.wish.path, None if from_start else start, None if to_end else end, model))
+
+    def on_model(self, name: str, wish: Wish | None, watched: Watched | None) -> Iterator[Updates]:
+        try:
+            catalogue = yield from reported(self.engine.catalogue(), self.status)
+            model = catalogue.model(name)
+            yield {**self.menu.describe(model), self.stop: gr.Button(visible=True)}
+            captioner = yield from reported(self.engine.captioner(name), self.status)
+        except S2VTError as error:
+            yield {**self.menu.complain(str(error)), self.status: silent(), self.stop: gr.Button(visible=False)}
+            return
+        yield {
+            **self._as_chosen_for(model, captioner),
+            self.status: silent(),
+            self.stop: gr.Button(visible=False),
+        }
+        wish = wish or (watched and watched.wish)  # what is being looked for, or else what was found last
+        if wish is not None:
+            yield self._wished(replace(wish, model=name))
 
     def _wished(self, wish: Wish) -> Updates:
         # The upload box is emptied: it is ready for the next file, and the player names this one.
@@ -169,34 +208,43 @@ class Page:
             self.stop: gr.Button(visible=True),
             self.upload: None,
             **self.motion.without_motion(silent()),
+            **self.comparison.cleared(),
         }
 
     # --- working --------------------------------------------------------------------------
 
-    def on_wish(self, wish: Wish) -> Iterator[Updates]:
+    def on_wish(self, wish: Wish | None, before: Watched | None) -> Iterator[Updates]:
+        if wish is None:
+            yield {self.wish: None}  # it was given up; an event that says nothing would empty its outputs
+            return
         try:
-            watched = yield from reported(watch(self.engine, wish, self._preview_file()), self.status)
+            watched = yield from reported(watch(self.engine, wish, before, self._preview_file()), self.status)
         except S2VTError as error:
-            yield {self.status: problem(str(error)), self.stop: gr.Button(visible=False)}
+            yield self._given_up(problem(str(error)))
         except Exception:
             logging.exception("Captioning %s failed", wish.path)
-            yield {self.status: problem(FAILED), self.stop: gr.Button(visible=False)}
+            yield self._given_up(problem(FAILED))
         else:
             yield {
                 self.watched: watched,
                 self.status: working(Progress("decode", 0.0, "Writing the caption")),
                 self.stop: gr.Button(visible=False),
-                **self._range_of(wish, watched),
+                **self._range_of(watched),
             }
 
-    def on_watched(self, watched: Watched | None, **options: Any) -> Updates:
+    def on_watched(self, watched: Watched | None, shares: str | None, **options: Any) -> Updates:
         if watched is None:
             return {self.status: problem(FORGOTTEN)}
         try:
-            record = finish(write(self.engine, watched, options_from(**options)))
+            record = finish(write(self.engine, watched, options_from(**options), moved_to(shares)))
         except S2VTError as error:
             return {self.status: problem(str(error))}
-        return {self.player: json.dumps(record), self.status: silent(), self.panel: gr.Row(visible=True)}
+        return {
+            self.player: json.dumps(record),
+            self.status: silent(),
+            self.panel: gr.Row(visible=True),
+            self.comparison.button: gr.Button(visible=True),
+        }
 
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:
         """A browser could not play what most browsers can."""
@@ -208,33 +256,40 @@ class Page:
             yield {self.watched: replace(watched, footage=footage)}
 
     def on_stop(self) -> Updates:
-        return {self.status: note("Stopped."), self.stop: gr.Button(visible=False)}
+        return self._given_up(note("Stopped."))
 
     def on_load(self) -> Iterator[Updates]:
-        yield {self.model: "<p>The model is loading. You can choose a video already.</p>"}
         try:
-            captioner = finish(self.engine.wait())
+            catalogue = finish(self.engine.catalogue())
+            model = catalogue.models[0]
+            yield {**self.menu.list(catalogue), **self.menu.describe(model)}
+            captioner = finish(self.engine.captioner(model.name))
         except S2VTError as error:
-            yield {self.model: f'<p class="problem" role="alert">{html.escape(str(error))}</p>'}
+            yield self.menu.complain(str(error))
         else:
-            name = html.escape(captioner.checkpoint.config.name)
-            words = len(captioner.checkpoint.vocabulary)
-            where = html.escape(str(captioner.backbone.device))
-            yield {
-                self.model: f"<p>Model: {name}, {words:,} words, running on {where}</p>",
-                **self.controls.set_to(captioner.default_options),
-            }
+            yield self._as_chosen_for(model, captioner)
 
     # --- helpers --------------------------------------------------------------------------
 
-    def _range_of(self, wish: Wish, watched: Watched) -> Updates:
-        """The sliders, over the whole of a new video; as they are where a part of one was read."""
-        if wish.before is not None:
-            return {}
-        longest = math.ceil(watched.length_s * 10) / 10
+    def _as_chosen_for(self, model: Model, captioner: Captioner) -> Updates:
+        """The line about a model, and the controls at what was chosen for it on validation data."""
         return {
-            self.start: gr.Slider(maximum=longest, value=0),
-            self.end: gr.Slider(maximum=longest, value=longest),
+            **self.menu.describe(model, captioner),
+            **self.controls.set_to(captioner.default_options),
+            self.shares: shown(captioner.alpha),
+        }
+
+    def _given_up(self, saying: str) -> Updates:
+        """A wish that will not come true: another model is to be asked about what is on show."""
+        return {self.wish: None, self.status: saying, self.stop: gr.Button(visible=False)}
+
+    def _range_of(self, watched: Watched) -> Updates:
+        """The sliders, over the whole video, at the part that was read."""
+        longest = math.ceil(watched.length_s * 10) / 10
+        wish = watched.wish
+        return {
+            self.start: gr.Slider(maximum=longest, value=wish.start or 0),
+            self.end: gr.Slider(maximum=longest, value=longest if wish.end is None else wish.end),
         }
 
     def _preview_file(self) -> Path:

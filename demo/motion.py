@@ -39,11 +39,11 @@ def motion_message(engine: Engine, watched: Watched, algorithm: str) -> Work[str
     from s2vt_model.clip_flow import FlowSettings, clip_flow  # here, as it imports torch
 
     settings = FlowSettings(algorithm)
-    captioner = yield from engine.wait()
-    sampling = captioner.checkpoint.config.sampling
-    clip = yield from read_clip(watched.footage.source, sampling, watched.start, watched.end)
+    wish = watched.wish
+    captioner = yield from engine.captioner(wish.model)
+    clip = yield from read_clip(wish.path, watched.sampling, wish.start, wish.end)
     began = time.perf_counter()
-    flow = yield from clip_flow(clip, settings, captioner.backbone.device)
+    flow = yield from clip_flow(clip, settings, captioner.device)
     seconds = time.perf_counter() - began
     motion = {
         "look": watched.scene["look"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,9 @@ from demo.preview import is_playable, write_preview
 from s2vt_model.progress import Progress, Work
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from s2vt_model.captioner import Captioner, Views
     from s2vt_model.decoding import DecodingOptions
+    from s2vt_model.video import Sampling
 
 
 @dataclass(frozen=True)
@@ -32,41 +33,53 @@ class Footage:
 
 @dataclass(frozen=True, eq=False)  # the same wish again is another wish: Gradio must see a change
 class Wish:
-    """What a visitor wants to be captioned."""
+    """What a visitor wants to be captioned, and by which model."""
 
     path: Path
     start: float | None = None  # seconds; None: from the first frame
     end: float | None = None
-    before: Watched | None = None  # an earlier look at the same file
+    model: str | None = None  # None: the default one
 
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What one look at a video left: enough to write about it again, but none of its frames.
+    """What looking at a video left: enough to write about it again, but none of its frames.
 
-    It is kept for every visitor, so it is small: the features, and thumbnails within `scene`.
+    It is kept for every visitor, so it is small: features, and thumbnails within the scenes.
     """
 
+    wish: Wish
     footage: Footage
-    start: float | None  # the part that was read, in seconds, as in `Wish`
-    end: float | None
     length_s: float  # of the whole file
-    features: Tensor  # (N, feature_size)
-    scene: dict[str, Any]  # what the player shows of this look; JSON-ready
+    sampling: Sampling  # of the frames on show: the model's first stream's
+    views: Views  # features, also those of models that were asked before
+    scenes: Mapping[Sampling, dict[str, Any]]  # the frames of every view, for the player; JSON-ready
+    left_out: tuple[str, ...]  # why a stream of the model could not run, a sentence each
+    seconds: dict[str, float] | None  # what this look took; None where all was known
+
+    @property
+    def scene(self) -> dict[str, Any]:
+        return self.scenes[self.sampling]
 
 
-def watch(engine: Engine, wish: Wish, preview_file: Path) -> Work[Watched]:
-    """Read the wished part and compute its features; write `preview_file` if the browser needs it."""
-    captioner = yield from engine.wait()
-    seen = yield from captioner.look(wish.path, wish.start, wish.end)
-    if wish.before is not None:
-        footage, length_s = wish.before.footage, wish.before.length_s
+def watch(engine: Engine, wish: Wish, before: Watched | None, preview_file: Path) -> Work[Watched]:
+    """Find out what is not known from `before`; write `preview_file` if the browser needs one."""
+    captioner = yield from engine.captioner(wish.model)
+    is_same_file = before is not None and before.wish.path == wish.path
+    is_same_part = is_same_file and (before.wish.start, before.wish.end) == (wish.start, wish.end)
+    seen = yield from captioner.look(wish.path, wish.start, wish.end, before.views if is_same_part else {})
+    scenes = dict(before.scenes) if is_same_part else {}
+    scenes |= {sampling: scene_of(clip) for sampling, clip in seen.clips.items() if sampling not in scenes}
+    if is_same_file:
+        footage, length_s = before.footage, before.length_s
     else:
         footage = Footage(wish.path, wish.path)
         if not is_playable(wish.path):
             footage = yield from with_preview(footage, preview_file)
         length_s = seen.clip.times_s[0] + seen.clip.duration_s
-    return Watched(footage, wish.start, wish.end, length_s, seen.features, scene_of(seen))
+    seconds = {"read": seen.read_seconds, "features": seen.features_seconds} if seen.clips else None
+    left_out = tuple(seen.left_out.values())
+    return Watched(wish, footage, length_s, captioner.sampling, seen.views, scenes, left_out, seconds)
 
 
 def with_preview(footage: Footage, preview_file: Path) -> Work[Footage]:
@@ -76,11 +89,17 @@ def with_preview(footage: Footage, preview_file: Path) -> Work[Footage]:
     return replace(footage, played=preview.path, preview_until_s=preview.until_s)
 
 
-def write(engine: Engine, watched: Watched, options: DecodingOptions) -> Work[dict[str, Any]]:
-    """Sentences about what was watched, as the player shows them. No CNN is involved."""
-    captioner = yield from engine.wait()
+def write(
+    engine: Engine, watched: Watched, options: DecodingOptions, shares: Mapping[str, float] | None = None
+) -> Work[dict[str, Any]]:
+    """Sentences about what was watched, as the player shows them. No CNN is involved.
+
+    `shares`: how much say each stream has; those that are not of this model's streams do not count.
+    """
+    captioner = yield from engine.captioner(watched.wish.model)
     yield Progress("decode", 0.0, "Writing the caption")
-    captions = captioner.write(watched.features, options)
+    features = captioner.features(watched.views)
+    captions = captioner.write(features, options, _shares_for(captioner, shares))
     footage = watched.footage
     return {
         "name": footage.source.name,
@@ -88,5 +107,12 @@ def write(engine: Engine, watched: Watched, options: DecodingOptions) -> Work[di
         "is_preview": footage.is_preview,
         "preview_until_s": footage.preview_until_s,
         **watched.scene,
+        "usage": " ".join([watched.scene["usage"], *watched.left_out]),
+        "seconds": watched.seconds,
         **sentences_of(captions, options),
     }
+
+
+def _shares_for(captioner: Captioner, shares: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """The sliders may still be those of a model that was chosen since, while this one's video is being watched."""
+    return shares if shares and set(shares) == set(captioner.streams) else None

@@ -10,7 +10,7 @@ from s2vt_model.errors import S2VTError
 COMMANDS = {
     "caption": "write a sentence about each video file",
     "evaluate": "score a checkpoint on a corpus: METEOR, BLEU, ROUGE-L, CIDEr",
-    "train": "train a checkpoint on MSVD",
+    "train": "train a checkpoint on a corpus",
 }
 
 

@@ -1,7 +1,9 @@
 """Frames -> feature vectors. A backbone is a folder that knows its own preprocessing.
 
+An *image* backbone makes a vector of every frame; a *motion* backbone makes one of every eight.
+
     weights/backbones/NAME/
-        config.json            architecture (a timm name), sizes, preprocessing, licence
+        config.json            architecture (a timm name, or "i3d"), sizes, preprocessing, licence
         model.safetensors      its weights, float16
         golden.safetensors     a few synthetic frames and the features they must give
         README.md              where the weights come from
@@ -15,6 +17,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import timm
@@ -24,7 +27,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2vt_model.errors import CheckpointError, first_line
+from s2vt_model.errors import CheckpointError, VideoError, first_line
+from s2vt_model.i3d import FRAMES_PER_VECTOR, I3D
 from s2vt_model.progress import Progress, Work, finish
 
 FILES = ("config.json", "model.safetensors", "golden.safetensors")
@@ -37,10 +41,11 @@ class BackboneConfig:
     """What it takes to rebuild a backbone. The words are timm's."""
 
     name: str
-    architecture: str  # timm's model name
+    architecture: str  # timm's model name, or "i3d"
     feature_size: int  # length of a feature vector, after global pooling
     input_size: int  # height and width of the network's input, px
-    crop_pct: float  # share of each side that is kept, about the centre
+    crop_mode: Literal["squash", "center"]  # the whole frame, at the price of its aspect ratio; or its central square
+    crop_pct: float  # share of each side of that which is kept, about the centre
     mean: tuple[float, float, float]  # of RGB in 0..1
     std: tuple[float, float, float]
     golden_tolerance: float  # relative L2 distance that float16 storage and other hardware may cause
@@ -52,18 +57,14 @@ class BackboneConfig:
 
 
 class Backbone(nn.Module):
-    """A timm image network without its classifier, and its preprocessing.
+    """A network without its classifier, and its preprocessing."""
 
-    The preprocessing is timm's `crop_mode="squash"`: the frame's whole width counts, at the price
-    of its aspect ratio. (timm's default crops to a square: a third of a 16:9 frame would be lost.)
-    """
-
-    def __init__(self, config: BackboneConfig):
+    def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
-        if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
-            raise ValueError(f"timm has no network “{config.architecture}”")
+        if config.crop_mode not in ("squash", "center"):
+            raise ValueError(f"there is no crop mode “{config.crop_mode}”")
         self.config = config
-        self.network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
+        self.network = network
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
         self.eval()
@@ -74,6 +75,8 @@ class Backbone(nn.Module):
 
     def preprocess(self, frames: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> (N, 3, S, S) float32, normalised, on the backbone's device."""
+        if self.config.crop_mode == "center":
+            frames = _central_square(frames)
         height, width = frames.shape[1:3]
         top = round(height * (1 - self.config.crop_pct) / 2)
         left = round(width * (1 - self.config.crop_pct) / 2)
@@ -84,19 +87,55 @@ class Backbone(nn.Module):
         x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255) / 255
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
+    def forward(self, frames: np.ndarray) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> (M, feature_size) float32 on the CPU."""
+        raise NotImplementedError
+
+    def extract(self, frames: np.ndarray) -> Work[Tensor]:
+        """`forward` with progress. Raises `VideoError`, to follow the video's name, where N is too small."""
+        raise NotImplementedError
+
+
+class ImageBackbone(Backbone):
+    """A timm network that looks at every frame by itself: M = N."""
+
+    def __init__(self, config: BackboneConfig):
+        if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
+            raise ValueError(f"timm has no network “{config.architecture}”")
+        network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
+        super().__init__(config, network.to(memory_format=torch.channels_last))
+
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> (N, feature_size) float32 on the CPU."""
         return self.network(self.preprocess(frames)).float().cpu()
 
     def extract(self, frames: np.ndarray) -> Work[Tensor]:
-        """`forward` batch by batch, with progress. Returns (N, feature_size) on the CPU."""
         batch = FRAMES_PER_BATCH.get(self.device.type, FRAMES_PER_BATCH["cpu"])
         features = []
         for at in range(0, len(frames), batch):
             yield Progress("features", at / len(frames), f"Looking at frame {at + 1} of {len(frames)}")
             features.append(self(frames[at : at + batch]))
         return torch.cat(features)
+
+
+class MotionBackbone(Backbone):
+    """I3D over all frames at once: M = ⌈N / 8⌉. The last frame is repeated until eights are full."""
+
+    def __init__(self, config: BackboneConfig):
+        super().__init__(config, I3D())
+
+    @torch.inference_mode()
+    def forward(self, frames: np.ndarray) -> Tensor:
+        if len(frames) < 2:
+            raise VideoError("it has a single frame, and this model looks at motion. Give it a longer part.")
+        x = self.preprocess(frames)
+        x = torch.cat([x, x[-1:].expand(-len(x) % FRAMES_PER_VECTOR, -1, -1, -1)])
+        x = x.transpose(0, 1)[None].contiguous()  # (1, 3, 8 * M, S, S)
+        return self.network(x)[0].cpu().contiguous()
+
+    def extract(self, frames: np.ndarray) -> Work[Tensor]:
+        yield Progress("features", 0.0, f"Looking at the motion in {len(frames)} frames")
+        return self(frames)
 
 
 def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
@@ -107,7 +146,8 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
         raise CheckpointError(f"The backbone folder “{folder}” lacks “{missing[0]}”. Restore the folder.")
     try:
         fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        backbone = Backbone(BackboneConfig(**fields))
+        config = BackboneConfig(**fields)
+        backbone = MotionBackbone(config) if config.architecture == "i3d" else ImageBackbone(config)
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
         backbone.network.load_state_dict(
@@ -117,7 +157,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
         raise CheckpointError(
             f"The backbone in “{folder}” is damaged ({first_line(error)}). Restore the folder."
         ) from error
-    backbone = backbone.to(device).to(memory_format=torch.channels_last)
+    backbone = backbone.to(device)
     _check_golden(backbone, golden, folder)
     return backbone
 
@@ -139,3 +179,11 @@ def _check_golden(backbone: Backbone, golden: dict[str, Tensor], folder: Path) -
             f"{distance:.2g}, allowed {backbone.config.golden_tolerance:g}): its weights or its "
             "preprocessing are not the ones it was stored with. Restore the folder."
         )
+
+
+def _central_square(frames: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) -> (N, min(H, W), min(H, W), 3)"""
+    height, width = frames.shape[1:3]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return frames[:, top : top + side, left : left + side]

@@ -1,31 +1,51 @@
 """Video in, caption out, in three stages: read, features, decode.
 
-What the first two found is a `Seen`; writing another caption about it repeats neither.
+What the first two found is a `Seen`; writing another caption about it repeats neither, and another
+captioner needs only the views that are not among it.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from s2vt_model.backbones import Backbone, load_backbone
-from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, load_checkpoint
 from s2vt_model.decoding import DecodingOptions, Hypothesis, decode
-from s2vt_model.errors import CheckpointError, S2VTError
+from s2vt_model.errors import CheckpointError, S2VTError, VideoError
+from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
+from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work
-from s2vt_model.video import Clip, read_clip
+from s2vt_model.stream import Stream, StreamLibrary, View
+from s2vt_model.video import Clip, Sampling, read_clips
+from s2vt_model.vocabulary import Vocabulary
+
+Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
+Views = Mapping[View, Tensor]  # the same by what they depend on, which several streams may share
+NOTHING_KNOWN: Views = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Seen:
     """What the model saw of one video: all that writing about it needs."""
 
-    clip: Clip
-    features: Tensor  # (N, feature_size) float32, on the CPU
+    clips: Mapping[Sampling, Clip]  # what had to be read, the first stream's frames first
+    views: Views  # all that is known of the video now
+    features: Features  # of the streams that could run, one at least
     read_seconds: float
     features_seconds: float
+    left_out: Mapping[str, str] = field(default_factory=dict)  # why a stream could not run, a sentence each
+
+    @property
+    def clip(self) -> Clip:
+        """The frames that the first stream looked at, where nothing was known of them before."""
+        return next(iter(self.clips.values()))
+
+    def usage(self) -> str:
+        """Which frames were used, and which streams could not be."""
+        return " ".join([self.clip.usage(), *self.left_out.values()])
 
 
 @dataclass(frozen=True)
@@ -62,47 +82,137 @@ class Captions:
 
 
 class Captioner:
-    """A checkpoint and its backbone."""
+    """One or several streams that write together."""
 
-    def __init__(self, checkpoint: Checkpoint, backbone: Backbone):
-        if backbone.config.feature_size != checkpoint.config.network.feature_size:
-            raise CheckpointError(
-                f"The checkpoint “{checkpoint.config.name}” takes features of "
-                f"{checkpoint.config.network.feature_size} numbers, the backbone “{backbone.config.name}” "
-                f"makes {backbone.config.feature_size}. Name the backbone it was trained with in its config.json."
-            )
-        self.checkpoint = checkpoint
-        self.backbone = backbone
+    def __init__(
+        self,
+        name: str,
+        streams: Mapping[str, Stream],
+        alpha: Mapping[str, float],
+        decoding: DecodingOptions | None = None,
+    ):
+        """`decoding`: the default options; those of the first stream's checkpoint unless given.
+
+        Raises `CheckpointError` where the streams do not share a vocabulary, `S2VTError` for an α
+        that is none.
+        """
+        self.name = name
+        self.streams = dict(streams)
+        self.alpha = check_alpha(alpha, list(streams))
+        first, *others = self.streams.values()
+        for other in others:
+            if other.checkpoint.vocabulary.words != first.checkpoint.vocabulary.words:
+                raise CheckpointError(
+                    f"The checkpoints “{first.checkpoint.config.name}” and “{other.checkpoint.config.name}” have "
+                    "different vocabularies and cannot write together. Choose checkpoints of one training corpus."
+                )
+        self.default_options = decoding or first.checkpoint.config.decoding  # as chosen on validation data
 
     @classmethod
-    def load(cls, folder: str | Path = DEFAULT_CHECKPOINT, device: str = "auto") -> "Captioner":
-        """Load a checkpoint folder and its backbone, golden samples checked. Raises `CheckpointError`."""
-        where = resolve_device(device)
-        checkpoint = load_checkpoint(folder, where)
-        return cls(checkpoint, load_backbone(checkpoint.backbone_folder, where))
+    def load(cls, model: Model | str | None = None, device: str | StreamLibrary = "auto") -> "Captioner":
+        """Load a model of `weights/models.toml`, by default its default one. Raises `S2VTError`.
+
+        A `StreamLibrary` in place of a device lends streams that other captioners use too.
+        """
+        if not isinstance(model, Model):
+            catalogue = read_catalogue()
+            model = catalogue.model(model or catalogue.default)
+        library = device if isinstance(device, StreamLibrary) else StreamLibrary(resolve_device(device))
+        streams = {name: library.stream(folder) for name, folder in model.checkpoints.items()}
+        return cls(model.name, streams, model.alpha, model.decoding)
+
+    @classmethod
+    def of_checkpoint(cls, folder: str | Path, device: str = "auto") -> "Captioner":
+        """A checkpoint folder by itself. Raises `CheckpointError`."""
+        stream = StreamLibrary(resolve_device(device)).stream(folder)
+        config = stream.checkpoint.config
+        return cls(config.name, {config.stream: stream}, {config.stream: 1.0})
 
     @property
-    def default_options(self) -> DecodingOptions:
-        """As chosen for this checkpoint on validation data."""
-        return self.checkpoint.config.decoding
+    def vocabulary(self) -> Vocabulary:
+        return next(iter(self.streams.values())).checkpoint.vocabulary
 
-    def look(self, path: str | Path, start: float | None = None, end: float | None = None) -> Work[Seen]:
-        """Read a video from `start` to `end` (seconds) and compute its features."""
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.streams.values())).backbone.device
+
+    @property
+    def sampling(self) -> Sampling:
+        """Of the frames that are shown: those of the first stream."""
+        return next(iter(self.streams.values())).checkpoint.config.sampling
+
+    def knows(self, views: Views) -> bool:
+        """Whether no stream needs to look any more."""
+        return all(stream.view in views for stream in self.streams.values())
+
+    def look(
+        self,
+        path: str | Path,
+        start: float | None = None,
+        end: float | None = None,
+        known: Views = NOTHING_KNOWN,
+    ) -> Work[Seen]:
+        """Read a video from `start` to `end` (seconds) and compute the features of every stream.
+
+        Views of the same part that are `known` are not computed again; where all are, nothing is read.
+        Streams that cannot run (a motion stream on a single frame) are left out, and `Seen` says so;
+        raises `VideoError` where none can.
+        """
         began = time.perf_counter()
-        clip = yield from read_clip(path, self.checkpoint.config.sampling, start, end)
+        new = [view for view in dict.fromkeys(s.view for s in self.streams.values()) if view not in known]
+        samplings = list(dict.fromkeys(view.sampling for view in new))
+        clips = (yield from read_clips(path, samplings, start, end)) if samplings else []
+        clip_of = dict(zip(samplings, clips, strict=True))
         read = time.perf_counter()
-        features = yield from self.backbone.extract(clip.frames)
-        return Seen(clip, features, read - began, time.perf_counter() - read)
+        views, problems = dict(known), {}
+        for view in new:
+            try:
+                views[view] = yield from view.backbone.extract(clip_of[view.sampling].frames)
+            except VideoError as error:
+                problems[view] = str(error)
+        features = self.features(views)
+        left_out = {
+            name: f"The {name} stream was left out: {problems[s.view]}"
+            for name, s in self.streams.items()
+            if s.view in problems
+        }
+        if not features:
+            why = " ".join(problems.values() if len(self.streams) == 1 else left_out.values())
+            raise VideoError(f"“{Path(path).name}” cannot be captioned: {why}")
+        return Seen(clip_of, views, features, read - began, time.perf_counter() - read, left_out)
 
-    def write(self, features: Tensor, options: DecodingOptions | None = None) -> Captions:
-        """Sentences about features (N, feature_size). Milliseconds; no CNN is involved."""
+    def features(self, views: Views) -> Features:
+        """Of the streams whose view is among `views`."""
+        return {name: views[stream.view] for name, stream in self.streams.items() if stream.view in views}
+
+    def write(
+        self,
+        features: Features,
+        options: DecodingOptions | None = None,
+        alpha: Mapping[str, float] | None = None,
+    ) -> Captions:
+        """Sentences about one video. Milliseconds; no CNN is involved. `alpha`: other shares than the model's own."""
         began = time.perf_counter()
-        network = self.checkpoint.network
-        with torch.inference_mode():
-            state = network.encode(features[None].to(self.backbone.device))
-            hypotheses = decode(network, state, 1, options or self.default_options)[0]
-        captions = tuple(self._caption(h) for h in hypotheses)
-        return Captions(captions, time.perf_counter() - began)
+        hypotheses = self.decode([features], options, alpha)[0]
+        return Captions(tuple(self._caption(h) for h in hypotheses), time.perf_counter() - began)
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        videos: Sequence[Features],
+        options: DecodingOptions | None = None,
+        alpha: Mapping[str, float] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Sentences about each of several videos with features of the same streams, the best first."""
+        options = options or self.default_options
+        names = [name for name in self.streams if name in videos[0]]
+        checkpoints = [self.streams[name].checkpoint for name in names]
+        states = [c.encode([video[name] for video in videos]) for name, c in zip(names, checkpoints, strict=True)]
+        if len(names) == 1:
+            return decode(checkpoints[0].network, states[0], len(videos), options)
+        shares = share_among(check_alpha(alpha or self.alpha, list(self.streams)), names)
+        fusion = Fusion([c.network for c in checkpoints], list(shares.values()))
+        return decode(fusion, FusedState(tuple(states)), len(videos), options)
 
     def caption(
         self,
@@ -117,7 +227,7 @@ class Captioner:
         return seen, self.write(seen.features, options)
 
     def _caption(self, hypothesis: Hypothesis) -> Caption:
-        texts = (self.checkpoint.vocabulary.words[i] for i in hypothesis.words)
+        texts = (self.vocabulary.words[i] for i in hypothesis.words)
         words = tuple(Word(t, p) for t, p in zip(texts, hypothesis.word_log_probs, strict=True))
         return Caption(words, hypothesis.log_prob, hypothesis.end_log_prob is not None)
 

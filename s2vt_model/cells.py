@@ -1,20 +1,24 @@
-"""The LSTM step, written out (Hochreiter & Schmidhuber 1997, with the forget gate of Gers 2000).
+"""Recurrent cells, their steps written out: LSTM, GRU and the plain RNN.
 
-Training runs torch's fused LSTM. Writing a sentence goes step by step through the equations below,
+Training runs torch's fused layers. Writing a sentence goes step by step through the equations below,
 over the same parameters, so that the gates can be seen and gradients flow in evaluation mode
-(cuDNN's LSTM refuses that).
+(cuDNN's layers refuse that).
+
+Every cell has the same interface. The state of a layer is a tuple whose first tensor is the output.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
-LSTMState = tuple[Tensor, Tensor]  # h, c: (B, H) each
+CellState = tuple[Tensor, ...]  # (h, c) of an LSTM, (h,) of the others: (B, H) each
+Series = Tensor | PackedSequence  # (B, T, size), or the same without padding
 
 
-class Gates(NamedTuple):
+class LSTMGates(NamedTuple):
     """What one LSTM step did, (B, H) each. The names are the paper's (equation 1)."""
 
     i: Tensor  # input gate, 0..1
@@ -23,23 +27,103 @@ class Gates(NamedTuple):
     g: Tensor  # input modulation, -1..1
 
 
+class GRUGates(NamedTuple):
+    """What one GRU step did, (B, H) each. The names are torch's."""
+
+    r: Tensor  # reset gate, 0..1: how much of the old state the candidate sees
+    z: Tensor  # update gate, 0..1: how much of the old state stays
+    n: Tensor  # candidate, -1..1
+
+
+class NoGates(NamedTuple):
+    """A plain RNN overwrites its state at every step: there is nothing to see but the state."""
+
+
+Gates = LSTMGates | GRUGates | NoGates
+
+
+class Cell(Protocol):
+    """One recurrent layer."""
+
+    hidden_size: int
+
+    def start(self, batch: int) -> CellState:
+        """The state before the first step: zeros, (batch, H) each."""
+        ...
+
+    def run(self, x: Series, state: CellState | None = None) -> tuple[Series, CellState]:
+        """All steps at once, by torch's fused layer: every step's output, and the last state."""
+        ...
+
+    def step(self, x: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        """One time step. x: (B, input_size). Returns the new state and the gates that made it."""
+        ...
+
+
 class LSTM(nn.LSTM):
-    """A one-layer, batch-first `torch.nn.LSTM` that can also be stepped by hand."""
+    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers 2000: `torch.nn.LSTM`, one layer, batch first."""
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(input_size, hidden_size, batch_first=True)
 
-    def start(self, batch: int) -> LSTMState:
-        """The state before the first step: zeros, (batch, H)."""
+    def start(self, batch: int) -> CellState:
         zeros = self.weight_hh_l0.new_zeros(batch, self.hidden_size)
         return zeros, zeros
 
-    def step(self, x: Tensor, state: LSTMState) -> tuple[LSTMState, Gates]:
-        """One time step. x: (B, input_size). Returns the new state and the gates that made it."""
+    def run(self, x: Series, state: CellState | None = None) -> tuple[Series, CellState]:
+        outputs, (h, c) = self(x, None if state is None else (state[0][None], state[1][None]))
+        return outputs, (h[0], c[0])
+
+    def step(self, x: Tensor, state: CellState) -> tuple[CellState, LSTMGates]:
         h, c = state
         blocks = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
         i, f, g, o = blocks.chunk(4, dim=-1)  # torch's order; Caffe's is i, f, o, g
-        gates = Gates(i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh())
+        gates = LSTMGates(i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh())
         c = gates.f * c + gates.i * gates.g
         h = gates.o * torch.tanh(c)
         return (h, c), gates
+
+
+class GRU(nn.GRU):
+    """Cho et al. 2014, in the form of `torch.nn.GRU`, one layer, batch first: no memory beside the output."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(input_size, hidden_size, batch_first=True)
+
+    def start(self, batch: int) -> CellState:
+        return (self.weight_hh_l0.new_zeros(batch, self.hidden_size),)
+
+    def run(self, x: Series, state: CellState | None = None) -> tuple[Series, CellState]:
+        outputs, h = self(x, None if state is None else state[0][None])
+        return outputs, (h[0],)
+
+    def step(self, x: Tensor, state: CellState) -> tuple[CellState, GRUGates]:
+        (h,) = state
+        r_x, z_x, n_x = F.linear(x, self.weight_ih_l0, self.bias_ih_l0).chunk(3, dim=-1)
+        r_h, z_h, n_h = F.linear(h, self.weight_hh_l0, self.bias_hh_l0).chunk(3, dim=-1)
+        r = (r_x + r_h).sigmoid()
+        z = (z_x + z_h).sigmoid()
+        n = (n_x + r * n_h).tanh()  # torch resets after the matrix product; Cho et al. before
+        return ((1 - z) * n + z * h,), GRUGates(r, z, n)
+
+
+class RNN(nn.RNN):
+    """Elman 1990: `torch.nn.RNN` with tanh, one layer, batch first."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(input_size, hidden_size, batch_first=True)
+
+    def start(self, batch: int) -> CellState:
+        return (self.weight_hh_l0.new_zeros(batch, self.hidden_size),)
+
+    def run(self, x: Series, state: CellState | None = None) -> tuple[Series, CellState]:
+        outputs, h = self(x, None if state is None else state[0][None])
+        return outputs, (h[0],)
+
+    def step(self, x: Tensor, state: CellState) -> tuple[CellState, NoGates]:
+        (h,) = state
+        h = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+        return (h.tanh(),), NoGates()
+
+
+CELLS: dict[str, type[LSTM] | type[GRU] | type[RNN]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}

@@ -9,6 +9,7 @@ weights/NAME/
     README.md             model card
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +18,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from s2vt_model.architectures import Network, NetworkState, build_network
 from s2vt_model.config import CheckpointConfig
 from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.errors import CheckpointError, first_line
-from s2vt_model.network import S2VT
+from s2vt_model.frame_order import reading_order
 from s2vt_model.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -33,12 +36,19 @@ GOLDEN_OPTIONS = DecodingOptions(method="greedy")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained S2VT, ready to write; its weights are float32 in memory."""
+    """A trained network, ready to write; its weights are float32 in memory."""
 
     config: CheckpointConfig
     vocabulary: Vocabulary
-    network: S2VT
+    network: Network
     folder: Path
+
+    def encode(self, videos: Sequence[Tensor]) -> NetworkState:
+        """Read each video's features, (T, feature_size) in the order of time, in the checkpoint's order."""
+        read = [x[reading_order(self.config.frame_order, len(x))] for x in videos]
+        lengths = torch.tensor([len(x) for x in read])
+        padded = pad_sequence(read, batch_first=True).to(self.network.predict.weight.device)
+        return self.network.encode(padded, None if len(lengths.unique()) == 1 else lengths)
 
     @property
     def backbone_folder(self) -> Path:
@@ -60,13 +70,14 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         vocabulary = Vocabulary.load(folder / "vocabulary.txt")
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
-        network = S2VT(config.network)
+        network = build_network(config.network)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"The checkpoint “{folder}” is damaged ({first_line(error)}). Restore the folder."
         ) from error
     claims_zero = config.no_frame == "zero"
-    if config.no_frame not in ("zero", "mean") or (claims_zero and weights.get("no_frame", torch.zeros(1)).any()):
+    possible = (None,) if config.network.architecture == "mean_pool" else ("zero", "mean")
+    if config.no_frame not in possible or (claims_zero and weights.get("no_frame", torch.zeros(1)).any()):
         raise CheckpointError(f"The config of “{folder}” names another “no frame” than its weights hold.")
 
     expected = config.network.vocabulary_size
@@ -82,7 +93,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     return checkpoint
 
 
-def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vocabulary, network: S2VT) -> None:
+def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vocabulary, network: Network) -> None:
     """Write `folder`, golden sample included: greedy decoding of made-up features."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,18 +101,18 @@ def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vo
     vocabulary.save(folder / "vocabulary.txt")
     halves = {name: t.half().contiguous() for name, t in network.state_dict().items()}
     save_file(halves, folder / "model.safetensors")
-    stored = S2VT(config.network).eval()
+    stored = build_network(config.network).eval()
     stored.load_state_dict(halves)
     noise = torch.randn(8, config.network.feature_size, generator=torch.Generator().manual_seed(0))
-    features = stored.no_frame + 0.3 * noise.abs()
-    ids, log_probs = _golden_sentence(stored, features)
+    features = 0.3 * noise.abs() + (stored.no_frame if config.no_frame == "mean" else 0.0)
+    ids, log_probs = _golden_sentence(Checkpoint(config, vocabulary, stored, folder), features)
     golden = {"features": features, "words": ids, "log_probs": log_probs, "vocabulary": _fingerprint(vocabulary)}
     save_file(golden, folder / "golden.safetensors")
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
-def _load_weights(network: S2VT, weights: dict[str, Tensor], folder: Path) -> None:
+def _load_weights(network: Network, weights: dict[str, Tensor], folder: Path) -> None:
     wanted = network.state_dict()
     missing = sorted(wanted.keys() - weights.keys())
     if missing:
@@ -111,7 +122,7 @@ def _load_weights(network: S2VT, weights: dict[str, Tensor], folder: Path) -> No
         )
     surplus = sorted(weights.keys() - wanted.keys())
     if surplus:
-        raise CheckpointError(f"The weights of “{folder}” hold a tensor that S2VT has not: “{surplus[0]}”.")
+        raise CheckpointError(f"The weights of “{folder}” hold a tensor that its network has not: “{surplus[0]}”.")
     for name, tensor in weights.items():
         if tensor.shape != wanted[name].shape:
             raise CheckpointError(
@@ -121,9 +132,9 @@ def _load_weights(network: S2VT, weights: dict[str, Tensor], folder: Path) -> No
     network.load_state_dict(weights)
 
 
-def _golden_sentence(network: S2VT, features: Tensor) -> tuple[Tensor, Tensor]:
+def _golden_sentence(checkpoint: Checkpoint, features: Tensor) -> tuple[Tensor, Tensor]:
     with torch.inference_mode():
-        hypothesis = decode(network, network.encode(features[None]), 1, GOLDEN_OPTIONS)[0][0]
+        hypothesis = decode(checkpoint.network, checkpoint.encode([features]), 1, GOLDEN_OPTIONS)[0][0]
     log_probs = [*hypothesis.word_log_probs, *([] if hypothesis.end_log_prob is None else [hypothesis.end_log_prob])]
     return torch.tensor(hypothesis.words), torch.tensor(log_probs)
 
@@ -135,7 +146,7 @@ def _fingerprint(vocabulary: Vocabulary) -> Tensor:
 
 def _check_golden(checkpoint: Checkpoint, golden: dict[str, Tensor]) -> None:
     try:
-        ids, log_probs = _golden_sentence(checkpoint.network, golden["features"])
+        ids, log_probs = _golden_sentence(checkpoint, golden["features"])
         agrees = (
             torch.equal(ids, golden["words"])
             and torch.allclose(log_probs, golden["log_probs"], rtol=0, atol=GOLDEN_TOLERANCE)

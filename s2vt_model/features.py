@@ -39,9 +39,13 @@ class FeatureCache:
             frames = _frames(path, sampling)
             if mirrored:
                 frames = frames[:, :, ::-1]
+            try:
+                features = finish(self.backbone.extract(frames)).numpy()
+            except VideoError as error:
+                raise VideoError(f"“{path}” has no features: {error}") from error
             # Under a name of its own first: a kill, or another process, leaves no half-written features.
             with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as partial:
-                np.save(partial, finish(self.backbone.extract(frames)).numpy())
+                np.save(partial, features)
             Path(partial.name).replace(file)
         return torch.from_numpy(np.load(file))
 

@@ -6,6 +6,7 @@ Only sampled frames (and their neighbours), shrunk, are kept in memory, whatever
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,21 +94,36 @@ def read_clip(
 
     Yields `Progress`; returns the `Clip`. Raises `VideoError` with a sentence for a visitor.
     """
+    (clip,) = yield from read_clips(path, [sampling], start, end)
+    return clip
+
+
+def read_clips(
+    path: str | Path,
+    samplings: Sequence[Sampling],
+    start: float | None = None,
+    end: float | None = None,
+) -> Work[list[Clip]]:
+    """`read_clip` for several samplings, which decodes the file but once."""
     path = Path(path)
     _check_range(start, end)
     check_file(path)
 
-    # A guess within the sampling's reach, or none, is no better than "every 10th, and count".
-    planned = max(_guess_count(path, start, end) or 0, sampling.reach)
-    decoded = yield from _decode(path, sampling, planned, start, end)
-    if decoded.count and not _covers(sampling, decoded.count, planned):
-        count = decoded.count
+    # A guess within a sampling's reach, or none, is no better than "every 10th, and count".
+    guess = _guess_count(path, start, end) or 0
+    planned = [max(guess, sampling.reach) for sampling in samplings]
+    decoded = yield from _decode(path, samplings, planned, start, end)
+    count = decoded.count
+    if count and not all(_covers(s, count, p) for s, p in zip(samplings, planned, strict=True)):
         del decoded  # its pictures, before as many new ones
-        decoded = yield from _decode(path, sampling, count, start, end)
+        decoded = yield from _decode(path, samplings, [count] * len(samplings), start, end)
     if decoded.count == 0:
         raise VideoError(_nothing_in_range(path, decoded, start, end))
+    return [_clip(path, decoded, shots) for shots in decoded.shots]
 
-    shots = [decoded.shots[position] for position in sorted(decoded.shots)]
+
+def _clip(path: Path, decoded: "_Decoded", gathered: "_Shots") -> Clip:
+    shots = [gathered[position] for position in sorted(gathered)]
     # A video whose size changes midway is brought to the size of its first frame.
     height, width = shots[0].frame.shape[:2]
     return Clip(
@@ -169,16 +185,18 @@ class _Shots(dict[int, _Shot]):
 class _Decoded:
     """What one pass found."""
 
-    shots: _Shots
+    shots: list[_Shots]  # of each sampling
     count: int  # frames within the range
     duration_s: float
     end_of_file_s: float
     codec: str
 
 
-def _decode(path: Path, sampling: Sampling, planned: int, start: float | None, end: float | None) -> Work[_Decoded]:
+def _decode(
+    path: Path, samplings: Sequence[Sampling], planned: Sequence[int], start: float | None, end: float | None
+) -> Work[_Decoded]:
     """Sample the range as if it had `planned` frames, and count how many it has."""
-    shots = _Shots(sampling, planned)
+    wishes = [_Shots(sampling, frames) for sampling, frames in zip(samplings, planned, strict=True)]
     count = 0
     first_s = last_s = end_of_file_s = 0.0
     capture = open_video(path)
@@ -187,21 +205,23 @@ def _decode(path: Path, sampling: Sampling, planned: int, start: float | None, e
         for index, time_s, gap_s in timeline(capture):
             end_of_file_s = time_s + gap_s
             if end is not None and time_s > end:
-                if count - 1 in shots and (shot := _retrieve(capture, index, time_s)):
-                    shots.add_neighbour(count, shot)
+                if any(count - 1 in shots for shots in wishes) and (shot := _retrieve(capture, index, time_s)):
+                    for shots in wishes:
+                        shots.add_neighbour(count, shot)
                 break
             if start is None or time_s >= start:
                 first_s = first_s if count else time_s
                 last_s = end_of_file_s
-                if shots.need(count) and (shot := _retrieve(capture, index, time_s)):
-                    shots.add(count, shot)
+                if any(shots.need(count) for shots in wishes) and (shot := _retrieve(capture, index, time_s)):
+                    for shots in wishes:
+                        shots.add(count, shot)
                 count += 1
             if index % PROGRESS_EVERY_FRAMES == 0:
                 fraction = min(time_s / until, 1.0) if until else None
                 yield Progress("read", fraction, f"Reading the video: {time_s:.1f} s")
-        if count and not shots:
+        if count and not all(wishes):
             raise VideoError(f"“{path.name}” has frames, but none of them could be decoded.")
-        return _Decoded(shots, count, last_s - first_s, end_of_file_s, codec(capture))
+        return _Decoded(wishes, count, last_s - first_s, end_of_file_s, codec(capture))
     finally:
         capture.release()
 

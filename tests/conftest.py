@@ -9,8 +9,8 @@ from s2vt_model.captioner import Captioner
 
 @pytest.fixture(scope="session")
 def captioner() -> Captioner:
-    """The checkpoint that comes with the project, on the CPU."""
-    return Captioner.load(device="cpu")
+    """The RGB stream that comes with the project, on the CPU."""
+    return Captioner.load("rgb", device="cpu")
 
 
 # --- the page; what it needs is imported where a test visits it --------------------------------
@@ -43,7 +43,7 @@ def url(captioner):
     from demo.engine import Engine
     from tests.browsing import running
 
-    with running(Engine(lambda: captioner)) as url:
+    with running(Engine(lambda _: captioner)) as url:
         yield url
 
 

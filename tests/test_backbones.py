@@ -21,7 +21,7 @@ FOLDER = WEIGHTS / "backbones" / "tf_efficientnet_lite2.in1k"
 
 @pytest.fixture(scope="module")
 def backbone(captioner) -> Backbone:
-    return captioner.backbone
+    return captioner.streams["rgb"].backbone
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,7 @@ def test_a_missing_file(folder, name):
         {"mean": [0.0, 0.0, 0.0]},
         {"input_size": 224},
         {"crop_pct": 0.6},
+        {"crop_mode": "center"},
         {"input_size": 0},
     ],
     ids=lambda fields: ", ".join(fields),
@@ -217,7 +218,14 @@ def test_a_golden_sample_without_frames(folder, golden):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"architecture": "resnet18"}, {"architecture": "no_such_network"}, {"colour": "yes"}, {"mean": [0.5, 0.5]}],
+    [
+        {"architecture": "resnet18"},
+        {"architecture": "i3d"},
+        {"architecture": "no_such_network"},
+        {"colour": "yes"},
+        {"mean": [0.5, 0.5]},
+        {"crop_mode": "border"},
+    ],
 )
 def test_a_config_of_another_network(folder, fields):
     edit_config(folder, **fields)

@@ -9,7 +9,9 @@ from videos import write_video
 from s2vt_model.captioner import Captioner, Seen, caption_record, resolve_device
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError, S2VTError, VideoError
-from s2vt_model.progress import finish
+from s2vt_model.progress import Progress, finish
+from s2vt_model.stream import Stream
+from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import SPECIALS
 
 
@@ -26,8 +28,10 @@ def seen(captioner, video) -> Seen:
 
 def test_looking_gives_a_feature_vector_a_frame(captioner, seen):
     assert seen.clip.indices == tuple(range(0, 95, 10))
-    assert seen.features.shape == (10, captioner.checkpoint.config.network.feature_size)
-    torch.testing.assert_close(seen.features[3:4], captioner.backbone(seen.clip.frames[3:4]), rtol=0, atol=1e-3)
+    stream = captioner.streams["rgb"]
+    assert seen.features["rgb"].shape == (10, stream.checkpoint.config.network.feature_size)
+    one = stream.backbone(seen.clip.frames[3:4])
+    torch.testing.assert_close(seen.features["rgb"][3:4], one, rtol=0, atol=1e-3)
     assert seen.read_seconds > 0
     assert seen.features_seconds > 0
 
@@ -53,7 +57,7 @@ def test_a_part_of_a_video_can_be_captioned(captioner, video):
 
 
 def test_the_checkpoints_own_decoding_is_the_default(captioner, seen):
-    defaults = captioner.checkpoint.config.decoding
+    defaults = captioner.streams["rgb"].checkpoint.config.decoding
     assert captioner.default_options == defaults
     assert captioner.write(seen.features).candidates == captioner.write(seen.features, defaults).candidates
 
@@ -65,7 +69,7 @@ def test_words_are_words_of_the_vocabulary_with_their_probabilities(captioner, s
     for caption in captions.candidates:
         assert 1 <= len(caption.words) <= 12
         assert caption.text.split() == [word.text for word in caption.words]
-        assert all(word.text in captioner.checkpoint.vocabulary.words for word in caption.words)
+        assert all(word.text in captioner.vocabulary.words for word in caption.words)
         assert not any(special in caption.text for special in SPECIALS)
         assert all(word.log_prob <= 0 for word in caption.words)
         assert caption.log_prob <= sum(word.log_prob for word in caption.words) + 1e-6
@@ -81,8 +85,8 @@ def test_a_beam_gives_several_candidates_and_the_best_first(captioner, seen):
 
 
 def test_the_order_of_frames_reaches_the_writer(captioner, seen):
-    forwards = captioner.checkpoint.network.encode(seen.features[None])
-    backwards = captioner.checkpoint.network.encode(seen.features.flip(0)[None])
+    network = captioner.streams["rgb"].checkpoint.network
+    forwards, backwards = (network.encode(x[None]) for x in (seen.features["rgb"], seen.features["rgb"].flip(0)))
     assert not torch.allclose(forwards.layer2[0], backwards.layer2[0], atol=1e-3)
 
 
@@ -114,10 +118,11 @@ def test_a_record_says_all_about_a_caption(seen, captioner):
 
 
 def test_a_backbone_that_makes_other_features_is_refused(captioner):
-    config = captioner.checkpoint.config
+    stream = captioner.streams["rgb"]
+    config = stream.checkpoint.config
     other = replace(config, network=replace(config.network, feature_size=4096))
     with pytest.raises(CheckpointError, match=r"takes features of 4096 numbers, .* makes 1280"):
-        Captioner(replace(captioner.checkpoint, config=other), captioner.backbone)
+        replace(stream, checkpoint=replace(stream.checkpoint, config=other))
 
 
 def test_auto_is_the_gpu_where_there_is_one():
@@ -129,3 +134,44 @@ def test_auto_is_the_gpu_where_there_is_one():
 def test_a_gpu_that_is_not_there_is_told():
     with pytest.raises(S2VTError, match="no usable CUDA device"):
         Captioner.load(device="cuda")
+
+
+# --- what is known ----------------------------------------------------------------------------
+
+
+class Seeing:
+    """A backbone that counts its looks."""
+
+    def __init__(self, feature_size: int):
+        self.config = type("Config", (), {"feature_size": feature_size, "name": "seeing"})
+        self.looks = 0
+
+    def extract(self, frames):
+        self.looks += 1
+        yield Progress("features", 0.0, "Looking")
+        return torch.ones(len(frames), self.config.feature_size)
+
+
+def test_known_views_are_neither_read_nor_computed_again(captioner, seen, video, tmp_path):
+    again = finish(captioner.look(tmp_path / "gone.webm", known=seen.views))
+    assert not again.clips
+    assert captioner.knows(seen.views)
+    assert again.features["rgb"] is seen.features["rgb"]
+
+
+def test_only_the_view_that_is_missing_is_computed(captioner, seen, video):
+    stream = captioner.streams["rgb"]
+    known, new = Seeing(1280), Seeing(1280)
+    often = replace(stream.checkpoint, config=replace(stream.checkpoint.config, sampling=Sampling(5)))
+    one = Captioner("one", {"a": replace(stream, backbone=known)}, {"a": 1.0})
+    more = Captioner(
+        "more", {"a": one.streams["a"], "b": Stream(often, known), "c": Stream(often, new)}, dict.fromkeys("abc", 1 / 3)
+    )
+    before = finish(one.look(video))
+    assert not more.knows(before.views)
+    after = finish(more.look(video, known=before.views))
+    assert (known.looks, new.looks) == (2, 1)  # "b" is another sampling, and so another view
+    assert list(after.clips) == [Sampling(5)]
+    assert {name: len(x) for name, x in after.features.items()} == {"a": 10, "b": 19, "c": 19}
+    assert more.knows(after.views)
+    assert len(after.views) == 3

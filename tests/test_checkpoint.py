@@ -1,12 +1,14 @@
 """A folder becomes the model it was, or an error that says what is wrong with it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint, save_checkpoint
+from s2vt_model.architectures import build_network
+from s2vt_model.checkpoint import DEFAULT_CHECKPOINT, WEIGHTS, load_checkpoint, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import CheckpointError
@@ -54,6 +56,12 @@ def sentence_about(folder) -> str:
     return sentence
 
 
+def with_network(**fields) -> CheckpointConfig:
+    """The tiny config with another network."""
+    no_frame = None if fields.get("architecture") == "mean_pool" else "mean"
+    return replace(CONFIG, no_frame=no_frame, network=replace(CONFIG.network, **fields))
+
+
 def edit_config(folder, **fields):
     config = json.loads((folder / "config.json").read_text()) | fields
     (folder / "config.json").write_text(json.dumps(config))
@@ -76,6 +84,28 @@ def test_a_round_trip_keeps_everything(folder, network):
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
 
 
+@pytest.mark.parametrize("frame_order", ["time", "shuffled"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("architecture", ["s2vt", "mean_pool"])
+def test_every_network_makes_the_round_trip(tmp_path, architecture, cell, frame_order):
+    config = replace(with_network(architecture=architecture, cell=cell), frame_order=frame_order)
+    torch.manual_seed(0)
+    network = build_network(config.network)
+    save_checkpoint(tmp_path / "tiny", config, Vocabulary(WORDS), network)
+    loaded = load_checkpoint(tmp_path / "tiny")
+    assert loaded.config == config
+    assert type(loaded.network) is type(network)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
+
+
+def test_a_config_from_before_there_was_a_choice_is_an_s2vt_of_lstms_in_the_order_of_time(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["frame_order"], config["network"]["architecture"], config["network"]["cell"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load_checkpoint(folder).config == CONFIG
+
+
 def test_a_loaded_network_is_ready_to_write(folder):
     network = load_checkpoint(folder).network
     assert not network.training
@@ -90,13 +120,22 @@ def test_weights_are_stored_as_float16(folder):
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
 
 
-def test_the_checkpoint_that_comes_with_the_project_loads():
-    checkpoint = load_checkpoint(DEFAULT_CHECKPOINT)
-    assert checkpoint.config.name == DEFAULT_CHECKPOINT.name
+SHIPPED = sorted(file.parent for file in WEIGHTS.glob("*/config.json"))
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_the_checkpoints_that_come_with_the_project_load(folder):
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint.config.name == folder.name
     assert checkpoint.config.network.vocabulary_size == len(checkpoint.vocabulary)
     assert checkpoint.backbone_folder.is_dir()
-    assert checkpoint.network.no_frame.any() == (checkpoint.config.no_frame == "mean")
-    assert (DEFAULT_CHECKPOINT / "model.safetensors").stat().st_size <= 25e6
+    assert checkpoint.config.scores.keys() >= {"METEOR", "CIDEr"}
+    assert (folder / "model.safetensors").stat().st_size <= 25e6
+    assert (folder / "README.md").is_file()
+
+
+def test_the_default_checkpoint_is_among_them():
+    assert DEFAULT_CHECKPOINT in SHIPPED
 
 
 # --- damaged folders ----------------------------------------------------------------------------
@@ -146,7 +185,7 @@ def test_several_missing_tensors(folder):
 
 def test_a_surplus_tensor(folder):
     edit_tensors(folder / "model.safetensors", lambda t: t.update(attention=torch.zeros(3)))
-    assert "a tensor that S2VT has not: “attention”" in sentence_about(folder)
+    assert "a tensor that its network has not: “attention”" in sentence_about(folder)
 
 
 def test_a_tensor_of_another_shape(folder):
@@ -189,6 +228,51 @@ def test_a_config_that_is_none(folder, content):
 def test_a_config_with_wrong_fields(folder, fields):
     edit_config(folder, **fields)
     assert "is damaged" in sentence_about(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"cell": "mgu"}, "The cell is lstm, gru or rnn, not “mgu”"),
+        ({"cell": None}, "The cell is lstm, gru or rnn, not “None”"),
+        ({"architecture": "transformer"}, "The architecture is s2vt or mean_pool, not “transformer”"),
+    ],
+)
+def test_a_config_of_a_network_that_there_is_not(folder, fields, sentence):
+    edit_config(folder, network={**vars(CONFIG.network), **fields})
+    assert sentence in sentence_about(folder)
+
+
+def test_a_config_of_a_frame_order_that_there_is_not(folder):
+    edit_config(folder, frame_order="backwards")
+    assert "The frame order is time or shuffled, not “backwards”" in sentence_about(folder)
+
+
+def test_a_config_of_another_frame_order(folder):
+    edit_config(folder, frame_order="shuffled")
+    assert "does not reproduce its golden sample" in sentence_about(folder)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_a_config_of_another_cell(folder, cell):
+    edit_config(folder, network={**vars(CONFIG.network), "cell": cell})
+    assert "weights and config are not of one training run" in sentence_about(folder)
+
+
+def test_a_config_of_another_architecture(folder):
+    edit_config(folder, network={**vars(CONFIG.network), "architecture": "mean_pool"}, no_frame=None)
+    assert "a tensor that its network has not: “no_frame”" in sentence_about(folder)
+
+
+@pytest.mark.parametrize(("architecture", "no_frame"), [("s2vt", None), ("mean_pool", "mean"), ("s2vt", "zero")])
+def test_a_config_of_another_no_frame(tmp_path, architecture, no_frame):
+    config = with_network(architecture=architecture)
+    network = build_network(config.network)
+    if architecture == "s2vt":
+        network.no_frame.normal_()
+    save_checkpoint(tmp_path, config, Vocabulary(WORDS), network)
+    edit_config(tmp_path, no_frame=no_frame)
+    assert "names another “no frame” than its weights hold" in sentence_about(tmp_path)
 
 
 def test_a_config_of_another_network(folder):

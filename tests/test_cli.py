@@ -11,7 +11,7 @@ from videos import write_video
 
 from s2vt_model.__main__ import main
 from s2vt_model.captioner import Captioner
-from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
+from s2vt_model.models import read_catalogue
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +45,10 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def call(capsys, monkeypatch, captioner):
     """The command in this process, with the weights that are loaded already."""
-    monkeypatch.setattr(Captioner, "load", lambda folder, device: captioner)
+    load = Captioner.load
+    monkeypatch.setattr(
+        Captioner, "load", lambda model, device: captioner if model.name == "rgb" else load(model, device)
+    )
 
     def call(*arguments) -> tuple[int, str, str]:
         status = main(["caption", *map(str, arguments)])
@@ -73,7 +76,7 @@ def test_json_one_object_a_line_and_a_bad_file_stops_no_other(folder):
         }  # fmt: skip
         assert record["caption"] == " ".join(word["word"] for word in record["words"])
         assert record["log_prob"] <= 0
-        assert record["model"] == "s2vt-msvd-rgb"
+        assert record["model"] == read_catalogue().default
         assert set(record["seconds"]) == {"read", "features", "decode"}
     assert [len(record["frames"]) for record in good] == [4, 1, 32]
     assert good[2]["frames"][-1] == {"index": 399, "time_s": pytest.approx(15.96)}
@@ -186,8 +189,27 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-def test_the_default_checkpoint_is_the_one_that_comes_with_the_project(captioner):
-    assert captioner.checkpoint.folder == DEFAULT_CHECKPOINT
+def test_streams_are_asked_for_by_name_and_can_be_added(call, folder):
+    default = call(folder / "one.mp4")
+    assert call(folder / "one.mp4", "--stream", read_catalogue().default) == default
+    status, text, _ = call(folder / "one.mp4", "--json", "--stream", "rgb+mean-pool", "--alpha", "rgb=.6,mean-pool=.4")
+    assert status == 0
+    assert json.loads(text)["model"] == "rgb+mean-pool"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--stream", "sound"], "There is no model “sound”. Name one of rgb, "),
+        (["--stream", "rgb+mean-pool", "--alpha", "rgb=.6,mean-pool=.6"], "α must add up to 1; "),
+        (["--stream", "rgb", "--alpha", "rgb"], "α is written rgb=.6,motion=.4; not “rgb”."),
+        (["--checkpoint", "weights/s2vt-msvd-rgb", "--alpha", "rgb=1"], "--alpha shares the say among the streams"),
+    ],
+)
+def test_streams_that_make_no_sense(call, folder, options, sentence):
+    status, text, error = call(folder / "one.mp4", *options)
+    assert (status, text) == (1, "")
+    assert error.startswith(sentence)
 
 
 def test_a_reader_that_stops_reading_is_no_crash():

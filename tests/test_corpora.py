@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from s2vt_model.checkpoint import WEIGHTS
 from s2vt_model.corpora.flickr8k import read_flickr8k
 from s2vt_model.corpora.msvd import read_msvd, vgg19_features
 from s2vt_model.errors import CorpusError
 from s2vt_model.features import FeatureCache
-from s2vt_model.training.corpus import Fold, split_fold
+from s2vt_model.training.corpus import Fold, build_vocabulary_words, split_fold
+from s2vt_model.training.recipe import read_recipe
 from s2vt_model.video import Sampling
+from s2vt_model.vocabulary import Vocabulary
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -107,6 +110,13 @@ def test_the_real_msvd_has_its_official_splits():
     assert sum(len(v.sentences) for v in videos) == 80_827
     clips = [v for v in videos if v.path]
     assert [sum(v.split == s for v in clips) for s in ("train", "val", "test")] == [330, 27, 104]
+
+
+@pytest.mark.skipif(not (SHARED / "flickr8k").is_dir(), reason="the corpora are not on this machine")
+@pytest.mark.parametrize("recipe", sorted(WEIGHTS.glob("*/recipe.toml")), ids=lambda file: file.parent.name)
+def test_every_recipe_gives_the_one_vocabulary_of_the_corpora(recipe):
+    words = build_vocabulary_words(read_msvd(SHARED / "msvd"), read_flickr8k(SHARED / "flickr8k"), read_recipe(recipe))
+    assert Vocabulary(words).words == Vocabulary.load(WEIGHTS / "s2vt-msvd-rgb/vocabulary.txt").words
 
 
 @pytest.mark.skipif(not (SHARED / "msvd/clips.csv").is_file(), reason="MSVD is not on this machine")

@@ -8,6 +8,7 @@ import pytest
 from videos import write_video
 
 from s2vt_model.__main__ import main
+from s2vt_model.models import read_catalogue
 
 SENTENCES = {
     "train": {"vid1": ["a man is playing", "a man plays a game"], "vid2": ["a dog is running", "the dog runs"]},
@@ -20,7 +21,7 @@ steps = 3
 frame_embedding_size = 8
 word_embedding_size = 8
 hidden_size = 16
-min_count_msvd = 1
+min_count_videos = 1
 reward_steps = 2
 vgg19 = { start = 0, end = 0 }
 stills = { start = 0, end = 0 }
@@ -44,7 +45,7 @@ def msvd(tmp_path_factory):
 def trained(msvd, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     (folder / "recipe.toml").write_text(RECIPE)
-    command = ["train", "--msvd", str(msvd), "--recipe", str(folder / "recipe.toml"), "--out", str(folder / "run")]
+    command = ["train", "--root", str(msvd), "--recipe", str(folder / "recipe.toml"), "--out", str(folder / "run")]
     assert main([*command, "--cache", str(folder / "cache"), "--device", "cpu"]) == 0
     return folder
 
@@ -80,5 +81,36 @@ def test_a_corpus_folder_without_clips_is_an_error_with_a_sentence(msvd, trained
     assert "lacks clips" in capsys.readouterr().err
     recipe = str(trained / "recipe.toml")
     out = str(tmp_path / "run")
-    assert main(["train", "--msvd", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
-    assert "no training clips" in capsys.readouterr().err
+    assert main(["train", "--root", str(tmp_path), "--recipe", recipe, "--out", out, "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert error == f"There are no training clips. Put those of MSVD at “{tmp_path / 'clips/vidN.mp4'}”.\n"
+
+
+@needs_metrics
+def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, trained, tmp_path, capsys, monkeypatch):
+    (tmp_path / "models.toml").write_text(f"""
+        default = "rgb"
+        [streams.rgb]
+        checkpoint = "{trained / "run/checkpoint"}"
+        about = "a tiny one"
+        paper = 29.2
+        [streams.twin]
+        checkpoint = "{trained / "run/checkpoint"}"
+        about = "the same"
+        [sets."rgb+twin"]
+        alpha = {{ rgb = 0.5, twin = 0.5 }}
+        decoding = {{ method = "greedy" }}
+        about = "both"
+    """)
+    catalogue = read_catalogue(tmp_path / "models.toml")
+    monkeypatch.setattr("s2vt_model.models.read_catalogue", lambda: catalogue)
+    cache = ["--cache", str(trained / "cache"), "--device", "cpu"]
+    assert main(["evaluate", "--table", "--root", str(msvd), "--split", "test", *cache]) == 0
+    scores, differences = capsys.readouterr().out.split("\n\n")
+    names = [line[:28].strip() for line in scores.splitlines()[2:]]
+    assert names == ["constant sentence", "nearest neighbours, rgb", "rgb", "rgb", "twin", "twin", "rgb+twin"]
+    rows = dict(zip(names, (line[36:].split() for line in scores.splitlines()[2:]), strict=True))
+    assert rows["twin"][:5] == rows["rgb"][:5]  # METEOR … distinct
+    assert rows["rgb"][-1] == "29.2"
+    assert rows["twin"][-1] == "–"
+    assert "twin                        beam 5  METEOR  +0.00 ( +0.00 to  +0.00)" in differences

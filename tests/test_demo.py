@@ -89,8 +89,8 @@ def test_the_keyboard_is_enough(page):
 
 def test_controls_decode_again_without_the_cnn(page, captioner, monkeypatch):
     choose_example(page, 0)
-    monkeypatch.setattr(captioner.backbone, "extract", forbidden)
-    monkeypatch.setattr("s2vt_model.captioner.read_clip", forbidden)
+    monkeypatch.setattr(captioner.streams["rgb"].backbone, "extract", forbidden)
+    monkeypatch.setattr("s2vt_model.captioner.read_clips", forbidden)
     cost = page.locator(".cost").text_content()
     page.evaluate("document.querySelector('video').marked = true")
 
@@ -258,29 +258,29 @@ def test_limits_and_formats_stand_beside_the_upload_box(page):
 def test_the_page_is_up_while_the_model_loads(browser, captioner):
     released = threading.Event()
 
-    def load():
+    def load(_):
         released.wait()
         return captioner
 
     with running(Engine(load)) as url, visiting(browser, url) as page:
-        page.get_by_text("The model is loading").wait_for()
+        page.locator("#model", has_text="It is loading").wait_for()
         page.locator(".gallery button").first.click()
         say(page, "Loading the model")
         released.set()
         page.locator(".word").first.wait_for()
-        page.get_by_text("Model: ").wait_for()
+        page.locator("#model", has_text="words and runs on cpu").wait_for()
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(browser, tmp_path):
-    def load():
-        return Captioner.load(tmp_path / "nowhere")
+    def load(_):
+        return Captioner.of_checkpoint(tmp_path / "nowhere")
 
     with running(Engine(load)) as url, visiting(browser, url) as page:
         page.locator("#model [role=alert]", has_text="There is no checkpoint folder").wait_for()
         page.locator(".gallery button").first.click()
         say(page, "There is no checkpoint folder")
     with pytest.raises(CheckpointError):
-        load()
+        load(None)
 
 
 def test_building_the_page_needs_no_torch():

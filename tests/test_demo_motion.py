@@ -62,8 +62,8 @@ def test_a_cnn_is_shown_sixteen_levels_a_pixel():
 @pytest.mark.parametrize("algorithm", ["farneback", "tvl1"])
 def test_a_pattern_that_moves_right_is_red(captioner, tmp_path, algorithm):
     file = write_video(tmp_path / "right.avi", sliding_frames(12, (2, 0)))
-    engine = Engine(lambda: captioner)
-    watched = finish(watch(engine, Wish(file), tmp_path / "preview.webm"))
+    engine = Engine(lambda _: captioner)
+    watched = finish(watch(engine, Wish(file), None, tmp_path / "preview.webm"))
     motion = json.loads(finish(motion_message(engine, watched, algorithm)))["motion"]
     assert motion["look"] == watched.scene["look"]
     assert len(motion["wheel"]["images"]) == len(watched.scene["frames"]) == 2
@@ -75,7 +75,7 @@ def test_a_pattern_that_moves_right_is_red(captioner, tmp_path, algorithm):
 
 def test_an_unknown_algorithm_is_a_sentence(captioner):
     with pytest.raises(FlowError, match="farneback and tvl1"):
-        finish(motion_message(Engine(lambda: captioner), None, "guess"))
+        finish(motion_message(Engine(lambda _: captioner), None, "guess"))
 
 
 # --- the page --------------------------------------------------------------------------------

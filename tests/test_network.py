@@ -1,5 +1,6 @@
 """S2VT: the paper's equations, in whatever way the network is run."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,13 +16,17 @@ CONFIG = S2VTConfig(
 )
 
 
-@pytest.fixture
-def network() -> S2VT:
+def random_network(cell: str = "lstm") -> S2VT:
     """Random weights; "no frame" is not zero, so that forgetting it shows."""
     torch.manual_seed(0)
-    network = S2VT(CONFIG).eval()
+    network = S2VT(replace(CONFIG, cell=cell)).eval()
     network.no_frame.normal_()
     return network
+
+
+@pytest.fixture
+def network() -> S2VT:
+    return random_network()
 
 
 def random_features(videos: int, frames: int, seed: int = 1) -> torch.Tensor:
@@ -108,68 +113,81 @@ def test_the_authors_release_is_an_instance():
     assert network.predict.weight.shape == (46_168, 1000)
 
 
-# --- one network, many ways to run it -----------------------------------------------------------
+# --- one network, many ways to run it, with any cell ---------------------------------------------
 
 
-def test_a_batch_equals_its_items(network):
+@pytest.fixture(params=["lstm", "gru", "rnn"])
+def any_network(request) -> S2VT:
+    return random_network(request.param)
+
+
+def test_a_batch_equals_its_items(any_network):
     features, inputs = random_features(3, 6), random_inputs(3, 4)
-    together = network(features, inputs)
+    together = any_network(features, inputs)
     for k in range(3):
-        assert_close(together[k : k + 1], network(features[k : k + 1], inputs[k : k + 1]))
+        assert_close(together[k : k + 1], any_network(features[k : k + 1], inputs[k : k + 1]))
 
 
-def test_what_pads_short_videos_is_never_read(network):
+def test_what_pads_short_videos_is_never_read(any_network):
     lengths = torch.tensor([2, 6, 4])
     features, inputs = random_features(3, 6), random_inputs(3, 4)
     for k, length in enumerate(lengths):
         features[k, length:] = 1e3
-    together = network(features, inputs, lengths)
+    together = any_network(features, inputs, lengths)
     for k, length in enumerate(lengths):
-        assert_close(together[k : k + 1], network(features[k : k + 1, :length], inputs[k : k + 1]))
+        assert_close(together[k : k + 1], any_network(features[k : k + 1, :length], inputs[k : k + 1]))
 
 
-def test_sentences_that_share_a_video_equal_sentences_with_a_copy_each(network):
+def test_sentences_that_share_a_video_equal_sentences_with_a_copy_each(any_network):
     features, inputs = random_features(2, 5), random_inputs(6, 4)
     copies = features.repeat_interleave(3, dim=0)
-    assert_close(network(features, inputs), network(copies, inputs))
+    assert_close(any_network(features, inputs), any_network(copies, inputs))
 
 
-def test_writing_step_by_step_equals_teacher_forcing(network):
+def test_writing_step_by_step_equals_teacher_forcing(any_network):
     features, inputs = random_features(3, 6), random_inputs(3, 5)
-    state = network.encode(features)
+    state = any_network.encode(features)
     stepped = []
     for words in inputs.T:
-        logits, state = network.step(words, state)
+        logits, state = any_network.step(words, state)
         stepped.append(logits)
-    assert_close(torch.stack(stepped, dim=1), network(features, inputs))
+    assert_close(torch.stack(stepped, dim=1), any_network(features, inputs))
 
 
-def test_encoding_features_equals_encoding_their_embeddings(network):
+def test_encoding_features_equals_encoding_their_embeddings(any_network):
     features = random_features(2, 5)
     for ours, theirs in zip(
-        network.encode(features), network.encode_embedded(network.frame_embedding(features)), strict=True
+        any_network.encode(features), any_network.encode_embedded(any_network.frame_embedding(features)), strict=True
     ):
         assert_close(ours, theirs)
 
 
-def test_rows_of_a_state_can_be_picked(network):
+def test_rows_of_a_state_can_be_picked(any_network):
     features = random_features(3, 5)
-    picked = network.encode(features).select(torch.tensor([2, 0, 2]))
-    assert_close(tuple(picked), tuple(network.encode(features[[2, 0, 2]])))
+    picked = any_network.encode(features).select(torch.tensor([2, 0, 2]))
+    assert_close(tuple(picked), tuple(any_network.encode(features[[2, 0, 2]])))
 
 
-def test_the_order_of_frames_matters(network):
+def test_the_order_of_frames_matters(any_network):
     features, inputs = random_features(1, 6), random_inputs(1, 3)
     orders = [torch.arange(6), torch.arange(5, -1, -1), torch.tensor([1, 0, 2, 3, 4, 5])]
-    results = [network(features[:, order], inputs) for order in orders]
+    results = [any_network(features[:, order], inputs) for order in orders]
     for one, other in pairwise(results):
         assert (one - other).abs().max() > 1e-4
 
 
-def test_gradients_reach_the_first_frame_in_evaluation_mode(network):
+def test_gradients_reach_the_first_frame_in_evaluation_mode(any_network):
     features = random_features(1, 6).requires_grad_()
-    network(features, random_inputs(1, 3)).sum().backward()
+    any_network(features, random_inputs(1, 3)).sum().backward()
     assert features.grad[0, 0].abs().max() > 0
+
+
+def test_dropout_acts_on_features_words_and_both_lstms_outputs(network):
+    sizes = []
+    network.dropout.register_forward_hook(lambda _, inputs, output: sizes.append(inputs[0].shape[-1]))
+    network.train()(random_features(1, 6), random_inputs(1, 3))
+    feature, word, hidden = CONFIG.feature_size, CONFIG.word_embedding_size, CONFIG.hidden_size
+    assert sizes == [feature, hidden, word, hidden, word, hidden]  # reading; writing; the last is LSTM 2's
 
 
 def test_dropout_acts_in_training_only(network):

@@ -19,7 +19,7 @@ from videos import (
 )
 
 from s2vt_model.progress import finish
-from s2vt_model.video import Clip, Sampling, read_clip
+from s2vt_model.video import Clip, Sampling, read_clip, read_clips
 
 SAMPLING = Sampling(every=10, max_frames=32)
 
@@ -294,3 +294,18 @@ def test_a_still_picture_is_a_film_of_one_frame(tmp_path):
     Image.new("RGB", (64, 48), (200, 40, 40)).save(tmp_path / "still.png")
     clip = read(tmp_path / "still.png")
     assert clip.usage() == "The video has a single frame; the model saw it."
+
+
+@pytest.mark.parametrize("frames", [1, 95, 700])
+def test_several_samplings_are_read_at_once_as_each_by_itself(tmp_path, frames):
+    path = write_video(tmp_path / "film.avi", frames)
+    samplings = [Sampling(10, 32), Sampling(1, 48), Sampling(25, 4)]
+    together = finish(read_clips(path, samplings))
+    for clip, sampling in zip(together, samplings, strict=True):
+        alone = finish(read_clip(path, sampling))
+        assert clip.indices == alone.indices
+        assert np.array_equal(clip.frames, alone.frames)
+        assert np.array_equal(clip.next_frames, alone.next_frames)
+        assert (clip.times_s, clip.duration_s, clip.source_frames) == (
+            alone.times_s, alone.duration_s, alone.source_frames
+        )  # fmt: skip

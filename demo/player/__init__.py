@@ -3,7 +3,8 @@
 What script.js is told is plain JSON, without tensors. It is one of three messages; the record is built here:
 
     name, video, is_preview, preview_until_s                 which file plays, and whether it is a preview
-    look, usage, frames[{time_s, image}], seconds{…}         of one look at the video
+    look, usage, frames[{time_s, image}]                     the frames of one look at the video
+    seconds{read, features}                                  what that took; null where all was known
     method, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
                                                              of one decoding, the best sentence first
 
@@ -26,8 +27,9 @@ from demo.component import component
 from s2vt_model.capture import cv2
 
 if TYPE_CHECKING:
-    from s2vt_model.captioner import Caption, Captions, Seen
+    from s2vt_model.captioner import Caption, Captions
     from s2vt_model.decoding import DecodingOptions
+    from s2vt_model.video import Clip
 
 THUMBNAIL_HEIGHT_PX = 96
 THUMBNAIL_MAX_WIDTH_PX = 192
@@ -39,9 +41,8 @@ def player() -> gr.HTML:
     return component(Path(__file__).parent, "player", scripts=("tools.js", "strip.js", "script.js"))
 
 
-def scene_of(seen: Seen) -> dict[str, Any]:
-    """What one look at a video found, for the player."""
-    clip = seen.clip
+def scene_of(clip: Clip) -> dict[str, Any]:
+    """The frames of one look at a video, for the player."""
     return {
         "look": uuid.uuid4().hex,  # the player redraws the frames only where this changes
         "usage": clip.usage(),
@@ -49,7 +50,6 @@ def scene_of(seen: Seen) -> dict[str, Any]:
             {"time_s": time_s, "image": thumbnail(frame)}
             for time_s, frame in zip(clip.times_s, clip.frames, strict=True)
         ],
-        "seconds": {"read": seen.read_seconds, "features": seen.features_seconds},
     }
 
 

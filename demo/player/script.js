@@ -124,9 +124,10 @@ function draw(next) {
   chosen = 0;
   $(".player").hidden = false;
   $(".usage").textContent = record.usage;
-  $(".cost").textContent =
-    `Reading took ${duration(record.seconds.read)}, features ${duration(record.seconds.features)}, ` +
-    `writing ${duration(record.seconds_to_write)}.`;
+  const looking = record.seconds
+    ? `Reading took ${duration(record.seconds.read)}, features ${duration(record.seconds.features)}`
+    : "Nothing had to be looked at again: the features were kept";
+  $(".cost").textContent = `${looking}; writing took ${duration(record.seconds_to_write)}.`;
   drawCandidates();
   drawSentence();
   if (isNewLook) strip.draw(record.frames, record.preview_until_s);

@@ -1,4 +1,4 @@
-// What strip.js and script.js share. In scope, from Gradio: element.
+// What strip.js, script.js and the comparison's script.js share. In scope, from Gradio: element.
 
 const $ = (selector) => element.querySelector(selector);
 

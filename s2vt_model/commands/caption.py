@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s2vt_model.commands.model import add_model_arguments, load_captioner
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import Result, Work
 
@@ -16,23 +16,21 @@ if TYPE_CHECKING:  # torch takes seconds to import; `--help` does without it
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a video: mp4, mov, webm, mkv, avi, gif, …")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="default: the one that comes with the project")
+    add_model_arguments(parser)
     search = parser.add_mutually_exclusive_group()
     search.add_argument("--beam", type=int, metavar="K", help="beam search, K beams wide")
     search.add_argument("--greedy", action="store_true", help="take the likeliest word at each step")
     search.add_argument("--temperature", type=float, metavar="T", help="draw words by chance; below 1 safer")
     parser.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
     parser.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line: words, frames, times")
 
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status: 1 if any file failed."""
-    from s2vt_model.captioner import Captioner, caption_record
-    from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
+    from s2vt_model.captioner import caption_record
 
-    captioner = Captioner.load(options.checkpoint or DEFAULT_CHECKPOINT, options.device)
+    captioner = load_captioner(options)
     decoding = _decoding_options(captioner.default_options, options)
     several = len(options.files) > 1
     failed = False
@@ -47,11 +45,11 @@ def run(options: argparse.Namespace) -> int:
                 print(error, file=sys.stderr, flush=True)
             continue
         if options.json:
-            print(json.dumps(caption_record(file, seen, captions, captioner.checkpoint.config.name)), flush=True)
+            print(json.dumps(caption_record(file, seen, captions, captioner.name)), flush=True)
         else:
             label = f"{file}: " if several else ""
             print(label + captions.best.text, flush=True)
-            print(label + seen.clip.usage(), file=sys.stderr, flush=True)
+            print(label + seen.usage(), file=sys.stderr, flush=True)
     return 1 if failed else 0
 
 

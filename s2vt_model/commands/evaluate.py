@@ -4,56 +4,94 @@ import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s2vt_model.commands.model import add_model_arguments, load_captioner
+from s2vt_model.corpora.registry import CORPORA
+
+if TYPE_CHECKING:
+    from s2vt_model.corpora import CaptionedVideo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", choices=["msvd"], default="msvd")
-    parser.add_argument("--root", type=Path, required=True, help="the corpus's folder (see the README)")
+    parser.add_argument("--corpus", choices=CORPORA, default="msvd", help="default: %(default)s")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder (see the README)")
     parser.add_argument("--split", choices=["val", "test"], default="val")
-    parser.add_argument("--checkpoint", type=Path, help="default: the one that comes with the project")
+    add_model_arguments(parser)
     parser.add_argument("--beam", type=int, metavar="K", help="beam width; 1 is greedy")
     parser.add_argument("--length-exponent", type=float, metavar="X")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--cache", type=Path, default=Path(".cache/features"), help="where features are kept")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, captions included")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print one JSON object, captions included")
+    how.add_argument("--table", action="store_true", help="score every model of weights/models.toml")
 
 
 def run(options: argparse.Namespace) -> int:
-    from s2vt_model.captioner import Captioner
-    from s2vt_model.checkpoint import DEFAULT_CHECKPOINT
-    from s2vt_model.corpora.msvd import read_msvd
     from s2vt_model.errors import CorpusError
     from s2vt_model.evaluation.evaluate import evaluate
     from s2vt_model.evaluation.metrics import require_tools
-    from s2vt_model.features import open_cache
 
     require_tools()
-    captioner = Captioner.load(options.checkpoint or DEFAULT_CHECKPOINT, options.device)
-    checkpoint = captioner.checkpoint
-    decoding = checkpoint.config.decoding
+    corpus = CORPORA[options.corpus]
+    clips = [v for v in corpus.read(options.root) if v.path]
+    videos = [v for v in clips if v.split == options.split]
+    train = [v for v in clips if v.split == "train"]
+    if not videos or not train:
+        raise CorpusError(
+            f"“{options.root}” lacks clips of the {options.split} or the train split. "
+            f"Put those of {corpus.title} at “{options.root / corpus.clips}”."
+        )
+    if options.table:
+        return _print_table(options, videos, train)
+    captioner = load_captioner(options)
+    decoding = captioner.default_options
     if options.beam is not None:
         decoding = replace(decoding, method="beam", beam_width=options.beam)
     if options.length_exponent is not None:
         decoding = replace(decoding, length_exponent=options.length_exponent)
-    clips = [v for v in read_msvd(options.root) if v.path]
-    videos = [v for v in clips if v.split == options.split]
-    train = [v for v in clips if v.split == "train"]
-    if not videos or not train:
-        raise CorpusError(f"“{options.root / 'clips'}” lacks clips of the {options.split} or the train split.")
-    cache = open_cache(options.cache, captioner.backbone, checkpoint.backbone_folder)
-    result = evaluate(checkpoint, cache, videos, train, decoding)
+    result = evaluate(captioner, options.cache, videos, train, decoding)
 
     if options.json:
-        about = {"model": checkpoint.config.name, "corpus": options.corpus, "split": options.split}
+        about = {"model": captioner.name, "corpus": options.corpus, "split": options.split}
         print(json.dumps(about | {"clips": len(videos), "decoding": asdict(decoding)} | asdict(result), indent=1))
         return 0
-    print(f"{checkpoint.config.name} on {len(videos)} {options.split} clips of {options.corpus}")
+    print(f"{captioner.name} on {len(videos)} {options.split} clips of {options.corpus}")
     rows = {
         f"constant: “{result.constant_sentence}”": result.constant,
         "nearest neighbours": result.nearest_neighbour,
-        f"{checkpoint.config.name}, {result.distinct} different sentences": result.scores,
+        f"{captioner.name}, {result.distinct} different sentences": result.scores,
     }
     print(f"{'':48}" + "".join(f"{metric:>9}" for metric in result.scores))
     for label, scores in rows.items():
         print(f"{label:48}" + "".join(f"{value:9.2f}" for value in scores.values()))
+    return 0
+
+
+def _print_table(options: argparse.Namespace, videos: "list[CaptionedVideo]", train: "list[CaptionedVideo]") -> int:
+    from s2vt_model.evaluation.table import REFERENCE, RESAMPLINGS, interval, table
+    from s2vt_model.models import read_catalogue
+
+    print(f"{len(videos)} {options.split} clips of {options.corpus}; “paper”: METEOR on all 670 test clips")
+    print(f"{'':28}{'':8}{'METEOR':>8}{'BLEU-4':>8}{'ROUGE-L':>9}{'CIDEr':>8}{'distinct':>10}{'ms':>7}{'paper':>7}")
+    rows = []
+    for row in table(read_catalogue(), videos, train, options.cache, options.device):
+        rows.append(row)
+        s = row.scores
+        ms = f"{row.ms_a_clip:.0f}" if row.ms_a_clip else "–"
+        print(
+            f"{row.name:28}{row.decoding:8}{s['METEOR']:8.2f}{s['BLEU_4']:8.2f}{s['ROUGE_L']:9.2f}{s['CIDEr']:8.2f}"
+            f"{row.distinct:10}{ms:>7}{row.paper or '–':>7}",
+            flush=True,
+        )
+    reference = [row for row in rows if row.name == REFERENCE][-1]
+    print(f"\nMean difference to {REFERENCE}, {reference.decoding}, over the clips, with its 95 % interval")
+    print(f"(paired bootstrap, {RESAMPLINGS:,} resamplings; METEOR here is the mean of the clips' own scores)")
+    for row in rows:
+        if row is not reference:
+            differences = (
+                f"{metric} {mean:+6.2f} ({low:+6.2f} to {high:+6.2f})"
+                for metric in ("METEOR", "CIDEr")
+                for mean, low, high in [interval(row, reference, metric)]
+            )
+            print(f"{row.name:28}{row.decoding:8}{'   '.join(differences)}")
     return 0

@@ -1,11 +1,14 @@
-"""Train a checkpoint on MSVD clips, their VGG-19 features and Flickr8k's stills."""
+"""Train a checkpoint on a corpus of captioned videos: MSVD (with Flickr8k's stills, if you like), MPII-MD or M-VAD."""
 
 import argparse
 from pathlib import Path
 
+from s2vt_model.corpora.registry import CORPORA
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--msvd", type=Path, required=True, metavar="DIR", help="MSVD's folder (see the README)")
+    parser.add_argument("--corpus", choices=CORPORA, default="msvd", help="default: %(default)s")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder (see the README)")
     parser.add_argument("--flickr8k", type=Path, metavar="DIR", help="Flickr8k's folder; without it, no stills")
     parser.add_argument("--recipe", type=Path, required=True, help="a TOML file: sizes, steps, rates, seed")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder; one that exists goes on")
@@ -28,8 +31,11 @@ def run(options: argparse.Namespace) -> int:
     backbone_folder = WEIGHTS / "backbones" / recipe.backbone
     cache = open_cache(options.cache, load_backbone(backbone_folder, device), backbone_folder)
     fold = Fold.parse(options.fold) if options.fold else None
-    data = load_training_data(recipe, cache, options.msvd, options.flickr8k, fold)
+    data = load_training_data(recipe, cache, CORPORA[options.corpus], options.root, options.flickr8k, fold)
     learner = train(recipe, data, options.out, device)
     folder = save_run(learner, recipe, data, options.out)
-    print(f"Trained. The checkpoint is in {folder}; score it with: python -m s2vt_model evaluate --checkpoint {folder}")
+    print(
+        f"Trained. The checkpoint is in {folder}; score it with: "
+        f"python -m s2vt_model evaluate --checkpoint {folder} --corpus {options.corpus} --root {options.root}"
+    )
     return 0

@@ -11,17 +11,14 @@ from torch import Tensor
 
 from s2vt_model.corpora import CaptionedVideo
 from s2vt_model.corpora.flickr8k import read_flickr8k
-from s2vt_model.corpora.msvd import read_msvd, vgg19_features
+from s2vt_model.corpora.msvd import vgg19_features
+from s2vt_model.corpora.registry import Corpus
 from s2vt_model.errors import CorpusError, S2VTError
 from s2vt_model.features import FeatureCache
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import Example, Source, make_example
 from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
-
-# Twice as many frames as the model will see: sub-clips are drawn from them.
-OVERSAMPLING = 2
-TRAINING_SAMPLING = Sampling(Sampling().every // OVERSAMPLING, Sampling().max_frames * OVERSAMPLING)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Fold:
 def split_fold(
     videos: Sequence[CaptionedVideo], fold: Fold | None
 ) -> tuple[list[CaptionedVideo], list[CaptionedVideo]]:
-    """MSVD's train videos -> those to learn from, and those the fold keeps out."""
+    """The train videos -> those to learn from, and those the fold keeps out."""
 
     def number(video: CaptionedVideo) -> int:
         digits = video.name.removeprefix("vid")
@@ -94,7 +91,7 @@ def build_vocabulary_words(
         counts = Counter(w for v in corpus if v.split == "train" for s in v.sentences for w in s.split())
         return {w for w, n in counts.items() if n >= minimum}
 
-    return sorted(frequent(videos, recipe.min_count_msvd) | frequent(stills, recipe.min_count_flickr8k))
+    return sorted(frequent(videos, recipe.min_count_videos) | frequent(stills, recipe.min_count_stills))
 
 
 @dataclass(frozen=True)
@@ -106,51 +103,64 @@ class TrainingData:
     standardisation: Standardisation
     fold: Fold | None  # kept out
 
+    @property
+    def summary(self) -> str:
+        """Such as "330 MSVD clips, 8086 Flickr8k stills"."""
+        return ", ".join(f"{len(s.examples)} {s.title}" for s in self.sources)
+
 
 def load_training_data(
-    recipe: Recipe, cache: FeatureCache, msvd: Path, flickr8k: Path | None, fold: Fold | None
+    recipe: Recipe, cache: FeatureCache, corpus: Corpus, root: Path, flickr8k: Path | None, fold: Fold | None
 ) -> TrainingData:
     """Read the corpora; features come from the cache, or are computed into it (this takes minutes)."""
-    videos = read_msvd(msvd)
+    videos = corpus.read(root)
     stills = read_flickr8k(flickr8k) if flickr8k else []
     vocabulary = Vocabulary(build_vocabulary_words(videos, stills, recipe))
     kept, _ = split_fold(videos, fold)
     clips = [v for v in kept if v.path]
     if not clips:
-        raise CorpusError(f"There are no training clips in “{msvd / 'clips'}”. Put vidN.mp4 files there.")
+        raise CorpusError(f"There are no training clips. Put those of {corpus.title} at “{root / corpus.clips}”.")
 
     def example(video: CaptionedVideo, views: list[Tensor]) -> Example:
         return make_example(video, views, vocabulary, recipe.typicality)
 
-    def both_views(some: Sequence[CaptionedVideo], sampling: Sampling) -> list[tuple[Tensor, Tensor]]:
-        """Each as it is, and mirrored."""
+    def views_of(some: Sequence[CaptionedVideo], sampling: Sampling) -> list[tuple[Tensor, ...]]:
+        """Each as it is and, where the recipe says so, mirrored."""
         paths = [v.path for v in some]
-        return list(zip(*(cache.features_of_all(paths, sampling, m) for m in (False, True)), strict=True))
+        sides = (False, True) if recipe.mirrored else (False,)
+        return list(zip(*(cache.features_of_all(paths, sampling, m) for m in sides), strict=True))
 
-    views = both_views(clips, TRAINING_SAMPLING)
-    standardise = Standardisation.of([plain for plain, _ in views])
+    views = views_of(clips, recipe.training_sampling)
+    standardise = Standardisation.of([plain for plain, *_ in views])
     sources = [
         Source(
             "clips",
-            "MSVD clips",
-            [example(v, [standardise(x) for x in both]) for v, both in zip(clips, views, strict=True)],
+            f"{corpus.title} clips",
+            [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)],
             recipe.videos_per_step,
             recipe.sentences_per_video,
-            OVERSAMPLING,
+            recipe.max_words,
+            recipe.oversampling,
+            recipe.pace,
+            recipe.frame_order,
         )
     ]
     if recipe.vgg19.start or recipe.vgg19.end:
-        pooled = vgg19_features(msvd)
+        pooled = vgg19_features(root)
         with_vgg19 = [v for v in kept if v.name in pooled]
         vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in with_vgg19}
         standardise_vgg19 = Standardisation.of(list(vgg19.values()))
         sources.append(
             Source(
                 "vgg19",
-                "MSVD videos by VGG-19 features",
+                f"{corpus.title} videos by VGG-19 features",
                 [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
                 recipe.videos_per_step,
                 recipe.sentences_per_video,
+                recipe.max_words,
+                recipe.vgg19_oversampling,
+                recipe.pace,
+                recipe.frame_order,
             )
         )
     if stills and (recipe.stills.start or recipe.stills.end):
@@ -159,11 +169,12 @@ def load_training_data(
                 "stills",
                 "Flickr8k stills",
                 [
-                    example(s, [standardise(x) for x in both])
-                    for s, both in zip(stills, both_views(stills, Sampling()), strict=True)
+                    example(s, [standardise(x) for x in seen])
+                    for s, seen in zip(stills, views_of(stills, recipe.sampling), strict=True)
                 ],
                 recipe.stills_per_step,
                 recipe.sentences_per_still,
+                recipe.max_words,
             )
         )
     return TrainingData(vocabulary, tuple(sources), standardise, fold)

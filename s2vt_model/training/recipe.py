@@ -4,11 +4,17 @@ The same recipe gives the same weights on the same machine with the same number 
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
+from s2vt_model.config import Architecture, CellName, check_choice
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.errors import S2VTError
+from s2vt_model.frame_order import FrameOrder
+from s2vt_model.video import Sampling
+
+ScheduleName = Literal["one-cycle", "constant"]
 
 
 @dataclass(frozen=True)
@@ -21,23 +27,34 @@ class Share:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The embedded checkpoint's own is `weights/s2vt-msvd-rgb/recipe.toml`."""
+    """The checkpoints' own are `weights/s2vt-msvd-rgb/recipe.toml` and its like; the defaults are RGB's on MSVD."""
 
     name: str = "s2vt-msvd-rgb"
+    stream: Literal["rgb", "motion"] = "rgb"
     backbone: str = "tf_efficientnet_lite2.in1k"
+    sampling: Sampling = field(default_factory=Sampling)  # of a video that the model writes about
     seed: int = 1
     steps: int = 2000
 
     # The network
+    architecture: Architecture = "s2vt"
+    cell: CellName = "lstm"
+    frame_order: FrameOrder = "time"
     frame_embedding_size: int = 400
     word_embedding_size: int = 400
     hidden_size: int = 512
     dropout: float = 0.5
-    forget_bias: float = 1.5  # at the start; torch's 0 forgets half of the state at every frame
+    forget_bias: float = 1.5  # of LSTMs, at the start; torch's 0 forgets half of the state at every frame
 
-    # The vocabulary: words seen this often in MSVD's train sentences, or in Flickr8k's
-    min_count_msvd: int = 5
-    min_count_flickr8k: int = 10
+    # The vocabulary: words seen this often in the videos' train sentences, or in the stills'
+    min_count_videos: int = 5
+    min_count_stills: int = 10
+
+    # Sub-clips are drawn from views that hold more frames than the model would see of the video
+    oversampling: int = 2  # frames of a clip's view for each of those
+    mirrored: bool = True  # clips and stills are also shown mirrored
+    vgg19_oversampling: float = 1.0  # VGG-19 features: of their 16 frames
+    pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what the model would see
 
     # What is drawn from: clips, their VGG-19 features, stills
     clips: Share = Share(0.3, 0.3)
@@ -50,14 +67,16 @@ class Recipe:
     # Sentences that say what the others of their video say are drawn more often: the weight of a
     # sentence is exp(typicality * agreement), the agreement in 0..1. 0 draws all alike.
     typicality: float = 0.0
+    max_words: int = 14  # of a sentence; longer ones are cut, and their end is not learned
 
-    # The optimiser: AdamW, one-cycle learning rate, averaged weights
+    # The optimiser: AdamW, which without weight decay is Adam; averaged weights
     learning_rate: float = 2e-3
+    schedule: ScheduleName = "one-cycle"  # of the learning rate: to its height and back to almost 0
     weight_decay: float = 1e-4
     gradient_norm: float = 5.0
     label_smoothing: float = 0.05
-    said_weight: float = 0.05  # of the loss on "which words will be said", guessed after the last frame
-    average_decay: float = 0.998  # of the weights' moving average, which is what is kept
+    said_weight: float = 0.05  # of the loss on "which words will be said", guessed before the first word
+    average_decay: float = 0.998  # of the weights' moving average, which is what is kept; 0 keeps the last weights
 
     # Self-critical fine-tuning, after imitation
     reward_steps: int = 400
@@ -69,12 +88,28 @@ class Recipe:
     decoding: DecodingOptions = DecodingOptions()
 
     def __post_init__(self):
-        counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.hidden_size)
-        if not all(isinstance(n, int) and n >= 1 for n in counts):
-            raise S2VTError("A recipe's steps, sizes and numbers of videos are whole numbers, 1 or more.")
+        check_choice("architecture", self.architecture, get_args(Architecture))
+        check_choice("cell", self.cell, get_args(CellName))
+        check_choice("frame order", self.frame_order, get_args(FrameOrder))
+        check_choice("schedule", self.schedule, get_args(ScheduleName))
+        counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.max_words, self.hidden_size)
+        if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling)):
+            raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")
         shares = (self.clips, self.vgg19, self.stills)
         if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
             raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")
+        lengths = (self.vgg19_oversampling, *self.pace)
+        if not all(isinstance(x, float | int) and x > 0 for x in lengths) or len(self.pace) != 2:
+            raise S2VTError("A recipe's vgg19_oversampling is a number above 0, its pace two: pace = [0.6, 1.1].")
+        if self.stream not in ("rgb", "motion"):
+            raise S2VTError(f"A recipe's stream is rgb or motion, not “{self.stream}”.")
+        if self.stream == "motion" and (self.stills.start or self.stills.end):
+            raise S2VTError("Stills show no motion: set stills = { start = 0, end = 0 } in the recipe.")
+
+    @property
+    def training_sampling(self) -> Sampling:
+        """As `sampling`, but `oversampling` times as many frames, where there are that many."""
+        return Sampling(max(self.sampling.every // self.oversampling, 1), self.sampling.max_frames * self.oversampling)
 
 
 def read_recipe(file: str | Path) -> Recipe:
@@ -84,8 +119,13 @@ def read_recipe(file: str | Path) -> Recipe:
         for name in ("clips", "vgg19", "stills"):
             if name in fields:
                 fields[name] = Share(**fields[name])
-        if "decoding" in fields:
-            fields["decoding"] = DecodingOptions(**fields["decoding"])
+        for name, kind in (("sampling", Sampling), ("decoding", DecodingOptions)):
+            if name in fields:
+                fields[name] = kind(**fields[name])
+        if "pace" in fields:
+            fields["pace"] = tuple(fields["pace"])
         return Recipe(**fields)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+    except S2VTError:
+        raise
+    except (OSError, ValueError, TypeError) as error:  # tomllib's and Unicode's errors are ValueErrors
         raise S2VTError(f"The recipe “{file}” cannot be used: {error}.") from error

@@ -6,7 +6,6 @@ share of the loss, so that the language stays that of people.
 """
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.training.cider import Cider
 from s2vt_model.training.learner import Learner
-from s2vt_model.training.sources import IGNORE, MAX_WORDS, Batch, Source, teacher_forcing
+from s2vt_model.training.sources import IGNORE, Batch, Source, teacher_forcing
 
 SENTENCES_PER_VIDEO = 5
 
@@ -40,25 +39,28 @@ class Critic:
         numbers = rng.sample(range(total), min(self.source.videos_per_step, total))
         batch = self.source.batch([self.source.examples[n] for n in numbers], rng).to(device)
         learner.eval()  # what is rewarded is what the finished network would write
-        for lstm in (learner.network.lstm1, learner.network.lstm2):
-            lstm.train()  # cuDNN's backward pass insists; they have no dropout of their own
-        options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=MAX_WORDS - 1)
+        for cell in (learner.network.lstm1, learner.network.lstm2):
+            cell.train()  # cuDNN's backward pass insists; they have no dropout of their own
+        options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=self.source.max_words - 1)
         with torch.no_grad():
             rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
             state = learner.encode(batch).select(rows.to(device))
         sentences = [h[0].words for h in decode(learner.network, state, len(rows), options)]
         earned = [self.cider.score(numbers[r], s) for r, s in zip(rows.tolist(), sentences, strict=True)]
         rewards = torch.tensor(earned).view(-1, SENTENCES_PER_VIDEO)
-        return _likelier_if_better(learner, batch, sentences, rewards), rewards.mean().item()
+        inputs, targets = (x.to(device) for x in teacher_forcing(sentences, self.source.max_words))
+        return _likelier_if_better(learner, batch, inputs, targets, rewards), rewards.mean().item()
 
 
 def _likelier_if_better(
-    learner: Learner, batch: Batch, sentences: Sequence[Sequence[int]], rewards: Tensor
+    learner: Learner, batch: Batch, inputs: Tensor, targets: Tensor, rewards: Tensor
 ) -> Tensor:
-    """REINFORCE, nats a word. rewards: (B, S), of the S sentences about each of the B videos."""
+    """REINFORCE, nats a word, of S sentences about each of B videos.
+
+    inputs, targets: (B * S, L), the sentences as the decoder takes them. rewards: (B, S).
+    """
     others = (rewards.sum(dim=1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
     advantages = (rewards - others).flatten()  # (B * S,)
-    inputs, targets = (x.to(batch.features.device) for x in teacher_forcing(sentences))
     logits = learner.network.predict(learner.network.decode(inputs, learner.encode(batch))).float()
     log_probs = logits.log_softmax(dim=-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
     counted = targets != IGNORE

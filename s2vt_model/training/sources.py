@@ -1,8 +1,9 @@
 """Where training examples come from, and how a batch of them is drawn.
 
 A batch holds videos of one source, each with several sentences: a video is read once and written
-about many times. All videos of a batch are brought to one number of frames by drawing frames, with
-their order kept, from a random window: sub-clips, dropped frames and a jittered frame rate at once.
+about many times. All videos of a batch are brought to one number of frames by drawing frames from a
+random window: sub-clips, dropped frames and a jittered frame rate at once. Their order is kept, unless
+the network is to learn without it.
 """
 
 import random
@@ -15,13 +16,12 @@ import torch
 from torch import Tensor
 
 from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.frame_order import FrameOrder
 from s2vt_model.vocabulary import EOS, UNK, Vocabulary
 
-MAX_WORDS = 14  # of a training sentence; longer ones are cut, and their end is not learned
 IGNORE = -1  # a target that costs nothing
 FRAMES = (5, 32)  # fewest and most frames of a batch
 SHORTEST_WINDOW = 0.7  # share of a video that a sub-clip has at least
-SLOWEST, FASTEST = 0.6, 1.1  # frames of a batch, relative to what the model would see of some video of it
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Example:
     views: tuple[Tensor, ...]  # (T, D) standardised features each
     sentences: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]  # how often each sentence is drawn, relative
-    said: Tensor  # (V,) share of the sentences that use each word
+    said: Tensor  # (V,), sparse: share of the sentences that use each word
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ class Source:
     examples: Sequence[Example]
     videos_per_step: int
     sentences_per_video: int
-    oversampling: int = 1  # frames in a view for each frame that the model would see
+    max_words: int = 14  # of a sentence, its EOS included
+    oversampling: float = 1.0  # frames in a view for each frame that the model would see
+    pace: tuple[float, float] = (0.6, 1.1)  # fewest and most frames of a batch, relative to what it would see
+    frame_order: FrameOrder = "time"
 
     def draw(self, rng: random.Random) -> Batch:
         """A batch of videos drawn at random."""
@@ -68,12 +71,12 @@ class Source:
     def batch(self, examples: Sequence[Example], rng: random.Random) -> Batch:
         """A sub-clip of each of these videos, with some of its sentences."""
         frames = self._frame_count(rng)
-        features = torch.stack([_sub_clip(rng.choice(e.views), frames, rng) for e in examples])
+        features = torch.stack([_sub_clip(rng.choice(e.views), frames, self.frame_order, rng) for e in examples])
         sentences = [
             s for e in examples for s in rng.choices(e.sentences, weights=e.weights, k=self.sentences_per_video)
         ]
-        inputs, targets = teacher_forcing(sentences)
-        said = torch.stack([e.said for e in examples])
+        inputs, targets = teacher_forcing(sentences, self.max_words)
+        said = torch.stack([e.said for e in examples]).to_dense()
         return Batch(self.name, features, inputs, targets, said)
 
     def _frame_count(self, rng: random.Random) -> int:
@@ -81,7 +84,7 @@ class Source:
         longest = len(rng.choice(self.examples).views[0])
         if longest == 1:  # a still lasts as long as we like
             return rng.randint(6, 16)
-        return max(FRAMES[0], min(round(longest / self.oversampling * rng.uniform(SLOWEST, FASTEST)), FRAMES[1]))
+        return max(FRAMES[0], min(round(longest / self.oversampling * rng.uniform(*self.pace)), FRAMES[1]))
 
 
 def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Vocabulary, typicality: float) -> Example:
@@ -94,7 +97,7 @@ def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Voc
     said[UNK] = 0
     agreement = _agreement(long_enough)
     weights = torch.tensor(agreement).mul(typicality).exp().tolist()
-    return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said)
+    return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said.to_sparse())
 
 
 def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
@@ -105,19 +108,19 @@ def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
     return [sum((used[g] - 1) / others for g in gs) / len(gs) for gs in grams]
 
 
-def _sub_clip(view: Tensor, frames: int, rng: random.Random) -> Tensor:
-    """(T, D) -> (frames, D): frames drawn in order from a random window of the video."""
+def _sub_clip(view: Tensor, frames: int, frame_order: FrameOrder, rng: random.Random) -> Tensor:
+    """(T, D) -> (frames, D): frames drawn from a random window of the video."""
     total = len(view)
     window = max(round(total * rng.uniform(SHORTEST_WINDOW, 1.0)), min(frames, total))
     first = rng.randint(0, total - window)
     span = range(first, first + window)
     picks = rng.sample(span, frames) if frames <= window else rng.choices(span, k=frames)
-    return view[sorted(picks)]
+    return view[sorted(picks) if frame_order == "time" else picks]  # drawn in random order
 
 
-def teacher_forcing(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Sentences -> what the decoder is given and what it must say, (N, L) both."""
-    length = min(max(map(len, sentences)) + 1, MAX_WORDS)
+def teacher_forcing(sentences: Sequence[Sequence[int]], max_words: int) -> tuple[Tensor, Tensor]:
+    """Sentences -> what the decoder is given and what it must say, (N, L) both; L is at most `max_words`."""
+    length = min(max(map(len, sentences)) + 1, max_words)
     inputs = torch.full((len(sentences), length), EOS)
     targets = torch.full((len(sentences), length), IGNORE)
     for row, sentence in enumerate(sentences):

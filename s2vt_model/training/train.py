@@ -3,7 +3,7 @@
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
 rewarded with the CIDEr they get. Each hands on the moving average of its weights.
 
-A run folder holds the phases' states and logs, what they are of (`run.json`: recipe and fold), and
+A run folder holds the phases' states and logs, what they are of (`run.json`: recipe, data and fold), and
 at the end `checkpoint/`.
 """
 
@@ -29,16 +29,16 @@ from s2vt_model.training.self_critical import Critic
 from s2vt_model.training.sources import Source
 
 RUN_FILE = "run.json"
-WARM_UP = 0.1  # share of the imitation's steps in which the learning rate rises
+WARM_UP = 0.1  # share of the steps in which a one-cycle learning rate rises
 
 
 def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") -> Learner:
     """Train, or go on training, in the folder `run`; returns the averaged learner.
 
-    Raises `S2VTError` where `run` holds a run of another recipe or fold.
+    Raises `S2VTError` where `run` holds a run of another recipe, fold or corpus.
     """
     run.mkdir(parents=True, exist_ok=True)
-    _identify(run, recipe, data.fold)
+    _identify(run, recipe, data)
     torch.manual_seed(recipe.seed)
     learner = new_learner(recipe, data).to(device)
     learner = _imitation(recipe, data, device).run(learner, run)
@@ -52,12 +52,14 @@ def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) ->
     network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation)
     config = CheckpointConfig(
         name=recipe.name,
-        stream="rgb",
+        stream=recipe.stream,
         backbone=recipe.backbone,
         network=network.config,
-        no_frame="mean",
+        no_frame="mean" if recipe.architecture == "s2vt" else None,
+        frame_order=recipe.frame_order,
+        sampling=recipe.sampling,
         decoding=recipe.decoding,
-        trained_on=", ".join(f"{len(s.examples)} {s.title}" for s in data.sources),
+        trained_on=data.summary,
         license="code MIT; learned from research corpora, see README.md",
     )
     folder = run / "checkpoint"
@@ -74,18 +76,21 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         hidden_size=recipe.hidden_size,
         vocabulary_size=len(data.vocabulary),
         dropout=recipe.dropout,
+        architecture=recipe.architecture,
+        cell=recipe.cell,
     )
     return Learner(config, recipe.forget_bias)
 
 
-def _identify(run: Path, recipe: Recipe, fold: Fold | None) -> None:
+def _identify(run: Path, recipe: Recipe, data: TrainingData) -> None:
     """Note what the run is of; going on with something else would mix two trainings, or leak a fold."""
-    identity = json.dumps({"recipe": asdict(recipe), "fold": str(fold) if fold else None}, indent=2) + "\n"
+    fold = str(data.fold) if data.fold else None
+    identity = json.dumps({"recipe": asdict(recipe), "trained_on": data.summary, "fold": fold}, indent=2) + "\n"
     file = run / RUN_FILE
     if not file.is_file():
         file.write_text(identity, encoding="utf-8")
     elif file.read_text(encoding="utf-8") != identity:
-        raise S2VTError(f"“{run}” holds a run of another recipe or fold. Name another folder with --out.")
+        raise S2VTError(f"“{run}” holds a run of another recipe, fold or corpus. Name another folder with --out.")
 
 
 def fold_of(run: Path) -> Fold | None:
@@ -100,13 +105,14 @@ def _imitation(recipe: Recipe, data: TrainingData, device: str) -> Phase:
         value, parts = imitation_loss(learner, source.draw(rng).to(device), recipe)
         return value, {"source": source.name, **parts}
 
+    one_cycle = partial(OneCycleLR, max_lr=recipe.learning_rate, total_steps=recipe.steps, pct_start=WARM_UP)
     return Phase(
         "imitation",
         recipe.steps,
         recipe.seed,
         loss,
         partial(_adamw, rate=recipe.learning_rate, decay=recipe.weight_decay),
-        partial(OneCycleLR, max_lr=recipe.learning_rate, total_steps=recipe.steps, pct_start=WARM_UP),
+        one_cycle if recipe.schedule == "one-cycle" else None,
         recipe.gradient_norm,
         recipe.average_decay,
     )
