@@ -29,7 +29,7 @@ from demo.engine import Engine
 from demo.examples import EXAMPLES
 from demo.examples import FOLDER as EXAMPLES_FOLDER
 from demo.gallery import gallery
-from demo.limits import CLEAN_UP_EVERY_S, CNN, MAX_UPLOAD_MB, UPLOADS_LIFETIME_S, WRITERS
+from demo.limits import CLEAN_UP_EVERY_S, CNN, MAX_UPLOAD_MB, UPLOADS_LIFETIME_S, WRITERS, busy
 from demo.menu import Menu
 from demo.motion_view import MotionView
 from demo.player import player
@@ -104,12 +104,7 @@ class Page:
             self.on_wish,
             inputs=[self.wish, self.watched],
             outputs={self.wish, self.status, self.stop, self.watched, self.start, self.end},
-            concurrency_id=CNN,
-            concurrency_limit=1,
-            trigger_mode="multiple",  # a new wish does not wait for the end of one that is being cancelled
-            show_progress="minimal",
-            show_progress_on=self.status,
-            api_visibility="private",
+            **busy(self.status),
         )
         chosen = {
             "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs | self.comparison.outputs,

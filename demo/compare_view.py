@@ -14,7 +14,7 @@ import gradio as gr
 
 from demo.comparison import compare, comparison, rows_message
 from demo.engine import Engine
-from demo.limits import CNN, UPLOADS_LIFETIME_S
+from demo.limits import UPLOADS_LIFETIME_S, busy
 from demo.status import FORGOTTEN, note, problem, reported, silent, status, waiting, working
 from demo.watching import Watched
 from s2vt_model.progress import Progress
@@ -46,12 +46,7 @@ class CompareView:
             self.on_wish,
             inputs=[self.wish, watched],
             outputs={self.rows, self.status, self.stop, watched},
-            concurrency_id=CNN,
-            concurrency_limit=1,
-            trigger_mode="multiple",  # a new wish does not wait for the end of one that is being cancelled
-            show_progress="minimal",
-            show_progress_on=self.status,
-            api_visibility="private",
+            **busy(self.status),
         )
         self.button.click(
             self.on_asked, inputs=watched, outputs={self.wish, *self.outputs}, cancels=self.comparing, **QUIET

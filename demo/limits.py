@@ -1,5 +1,7 @@
 """What visitors may use up, in one place."""
 
+from typing import Any
+
 MAX_UPLOAD_MB = 200
 UPLOADS_LIFETIME_S = 2 * 3600  # longer than a full queue takes, or files would go while they wait
 CLEAN_UP_EVERY_S = 600
@@ -7,3 +9,15 @@ MAX_WAITING = 40  # jobs in the queue; a class of thirty fits
 MAX_SESSIONS = 200  # visitors whose features are kept
 WRITERS = 4  # re-decodings at a time; each takes milliseconds
 CNN = "cnn"  # events of this group run one at a time: they share the processor
+
+
+def busy(status: Any) -> dict[str, Any]:
+    """How an event runs that keeps the processor busy for a while; `status` is the line that tells of it."""
+    return {
+        "concurrency_id": CNN,
+        "concurrency_limit": 1,
+        "trigger_mode": "multiple",  # a new wish does not wait for the end of one that is being cancelled
+        "show_progress": "minimal",
+        "show_progress_on": status,
+        "api_visibility": "private",
+    }

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from demo.engine import Engine
-from demo.limits import CNN, UPLOADS_LIFETIME_S
+from demo.limits import UPLOADS_LIFETIME_S, busy
 from demo.motion import motion_message, no_motion_message
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting
 from demo.watching import Watched
@@ -49,12 +49,7 @@ class MotionView:
             self.on_wish,
             inputs=[self.wish, watched],
             outputs={self.status, self.stop, self.player},
-            concurrency_id=CNN,
-            concurrency_limit=1,
-            trigger_mode="multiple",  # a new wish does not wait for the end of one that is being cancelled
-            show_progress="minimal",
-            show_progress_on=self.status,
-            api_visibility="private",
+            **busy(self.status),
         )
         self.player.motion(
             self.on_asked,
