@@ -1,6 +1,7 @@
 """Frames -> feature vectors. A backbone is a folder that knows its own preprocessing.
 
-An *image* backbone makes a vector of every frame; a *motion* backbone makes one of every eight.
+An *image* backbone makes a vector of every frame; a *motion* backbone makes one of every eight; a
+*flow* backbone makes one of every frame's flow image: how it moves on to the next frame of the film.
 
     weights/backbones/NAME/
         config.json            architecture (a timm name, or "i3d"), sizes, preprocessing, licence
@@ -23,17 +24,21 @@ import numpy as np
 import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2vt_model.clip_flow import FlowSettings, clip_flow
 from s2vt_model.errors import CheckpointError, VideoError, first_line
+from s2vt_model.flow.image import flow_image
 from s2vt_model.i3d import FRAMES_PER_VECTOR, I3D
 from s2vt_model.progress import Progress, Work, finish
+from s2vt_model.video import Clip
 
 FILES = ("config.json", "model.safetensors", "golden.safetensors")
 # On a CPU few at a time: the activations of four frames stay in its cache, those of 32 do not.
 FRAMES_PER_BATCH = {"cpu": 4, "cuda": 64}
+TOO_SHORT = "it has a single frame, and this model looks at motion. Give it a longer part."
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,21 @@ class BackboneConfig:
     golden_tolerance: float  # relative L2 distance that float16 storage and other hardware may cause
     license: str
     source: str
+    flow: FlowSettings | None = None  # of a flow backbone, whose pictures are flow images: how they are made
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        fields = asdict(self)
+        if self.flow is None:
+            del fields["flow"]
+        return json.dumps(fields, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "BackboneConfig":
+        """Raises `ValueError`, `KeyError` or `TypeError` where the text is not such a config."""
+        fields = json.loads(text)
+        if "flow" in fields:
+            fields["flow"] = FlowSettings(**fields["flow"])
+        return cls(**fields)
 
 
 class Backbone(nn.Module):
@@ -95,6 +112,10 @@ class Backbone(nn.Module):
         """`forward` with progress. Raises `VideoError`, to follow the video's name, where N is too small."""
         raise NotImplementedError
 
+    def features_of(self, clip: Clip) -> Work[Tensor]:
+        """(M, feature_size) of a clip, with progress. Raises `VideoError`, to follow the video's name."""
+        return self.extract(clip.frames)
+
 
 class ImageBackbone(Backbone):
     """A timm network that looks at every frame by itself: M = N."""
@@ -118,6 +139,16 @@ class ImageBackbone(Backbone):
         return torch.cat(features)
 
 
+class FlowBackbone(ImageBackbone):
+    """An image network over flow images (`flow_image`'s "s2vt"), which take the frames' place: M = N."""
+
+    def features_of(self, clip: Clip) -> Work[Tensor]:
+        if clip.source_frames < 2:
+            raise VideoError(TOO_SHORT)
+        flow = yield from clip_flow(clip, self.config.flow, self.device, stage="features")
+        return (yield from self.extract(flow_image(flow, "s2vt").numpy()))
+
+
 class MotionBackbone(Backbone):
     """I3D over all frames at once: M = ⌈N / 8⌉. The last frame is repeated until eights are full."""
 
@@ -127,7 +158,7 @@ class MotionBackbone(Backbone):
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
         if len(frames) < 2:
-            raise VideoError("it has a single frame, and this model looks at motion. Give it a longer part.")
+            raise VideoError(TOO_SHORT)
         x = self.preprocess(frames)
         x = torch.cat([x, x[-1:].expand(-len(x) % FRAMES_PER_VECTOR, -1, -1, -1)])
         x = x.transpose(0, 1)[None].contiguous()  # (1, 3, 8 * M, S, S)
@@ -145,9 +176,8 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
     if missing:
         raise CheckpointError(f"The backbone folder “{folder}” lacks “{missing[0]}”. Restore the folder.")
     try:
-        fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = BackboneConfig(**fields)
-        backbone = MotionBackbone(config) if config.architecture == "i3d" else ImageBackbone(config)
+        config = BackboneConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
+        backbone = _build(config)
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
         backbone.network.load_state_dict(
@@ -160,6 +190,31 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
     backbone = backbone.to(device)
     _check_golden(backbone, golden, folder)
     return backbone
+
+
+def _build(config: BackboneConfig) -> Backbone:
+    if config.flow:
+        return FlowBackbone(config)
+    return MotionBackbone(config) if config.architecture == "i3d" else ImageBackbone(config)
+
+
+def save_backbone(folder: str | Path, backbone: Backbone, golden_frames: np.ndarray) -> float:
+    """Write `folder`, golden sample included. Returns how far float16 storage moves the golden features, relative.
+
+    golden_frames: (N, H, W, 3) uint8, RGB or flow images: no photographs.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    golden = {"frames": torch.from_numpy(golden_frames), "features": finish(backbone.extract(golden_frames))}
+    weights = backbone.network.state_dict()
+    halves = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
+    save_file(halves, folder / "model.safetensors")
+    save_file(golden, folder / "golden.safetensors")
+    (folder / "config.json").write_text(backbone.config.to_json(), encoding="utf-8")
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors writes files that only their owner can read
+    backbone.network.load_state_dict(halves)
+    return golden_distance(backbone, golden)
 
 
 def golden_distance(backbone: Backbone, golden: dict[str, Tensor]) -> float:

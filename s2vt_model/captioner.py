@@ -167,7 +167,7 @@ class Captioner:
         views, problems = dict(known), {}
         for view in new:
             try:
-                views[view] = yield from view.backbone.extract(clip_of[view.sampling].frames)
+                views[view] = yield from view.backbone.features_of(clip_of[view.sampling])
             except VideoError as error:
                 problems[view] = str(error)
         features = self.features(views)

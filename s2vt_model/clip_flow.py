@@ -30,8 +30,10 @@ class FlowSettings:
             raise FlowError(f"The flow algorithms are farneback and tvl1, not “{self.algorithm}”.")
 
 
-def clip_flow(clip: Clip, settings: FlowSettings, device: str | torch.device = "cpu") -> Work[Tensor]:
-    """(N, 2, height, width) float32 px on the CPU, for the clip's N frames. Yields `Progress`.
+def clip_flow(
+    clip: Clip, settings: FlowSettings, device: str | torch.device = "cpu", stage: str = "flow"
+) -> Work[Tensor]:
+    """(N, 2, height, width) float32 px on the CPU, for the clip's N frames. Yields `Progress` of `stage`.
 
     Raises `FlowError` where the film has a single frame. A film's very last frame has no successor:
     its flow, if that frame was sampled, is zero, but for the edges that Farnebäck's sees moving.
@@ -44,7 +46,7 @@ def clip_flow(clip: Clip, settings: FlowSettings, device: str | torch.device = "
     step = PAIRS_PER_STEP[torch.device(device).type]
     flows = []
     for start in range(0, len(first), step):
-        yield Progress("flow", start / len(first), f"Measuring motion: frame {start + 1} of {len(first)}")
+        yield Progress(stage, start / len(first), f"Measuring motion: frame {start + 1} of {len(first)}")
         part = slice(start, start + step)
         flows.append(measure(first[part].to(device), second[part].to(device)).cpu())
     return torch.cat(flows)

@@ -8,6 +8,7 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from torch import Tensor
 from s2vt_model.backbones import Backbone
 from s2vt_model.errors import VideoError
 from s2vt_model.progress import finish
-from s2vt_model.video import Sampling, read_clip
+from s2vt_model.video import Clip, Sampling, read_clip
 
 STILL_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 REPORT_EVERY_FILES = 100
@@ -36,11 +37,11 @@ class FeatureCache:
         file = self._file(path, sampling, mirrored)
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
-            frames = _frames(path, sampling)
+            clip = _still(path) if path.suffix.lower() in STILL_SUFFIXES else finish(read_clip(path, sampling))
             if mirrored:
-                frames = frames[:, :, ::-1]
+                clip = replace(clip, frames=clip.frames[:, :, ::-1], next_frames=clip.next_frames[:, :, ::-1])
             try:
-                features = finish(self.backbone.extract(frames)).numpy()
+                features = finish(self.backbone.features_of(clip)).numpy()
             except VideoError as error:
                 raise VideoError(f"“{path}” has no features: {error}") from error
             # Under a name of its own first: a kill, or another process, leaves no half-written features.
@@ -72,11 +73,10 @@ def open_cache(folder: str | Path, backbone: Backbone, backbone_folder: Path) ->
     return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest}", backbone)
 
 
-def _frames(path: Path, sampling: Sampling) -> np.ndarray:
-    """(T, H, W, 3) uint8 RGB."""
-    if path.suffix.lower() not in STILL_SUFFIXES:
-        return finish(read_clip(path, sampling)).frames
+def _still(path: Path) -> Clip:
+    """A picture as a film of one frame."""
     picture = cv2.imread(str(path))
     if picture is None:
         raise VideoError(f"“{path}” is not a picture that can be read.")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)[None]
+    frames = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)[None]
+    return Clip(frames, frames, (0,), (0.0,), 0.0, 1, picture.shape[:2], complete=True)

