@@ -9,6 +9,9 @@ An *image* backbone makes a vector of every frame; a *motion* backbone makes one
         golden.safetensors     a few synthetic frames and the features they must give
         README.md              where the weights come from
 
+A backbone called OWNER/NAME is a repository of the Hugging Face Hub. Its folder may have a config.json alone;
+then no video can be looked at with it (`AbsentBackbone`).
+
 A wrong preprocessing or wrong weights of the right shape raise no error by themselves; they only
 make fluent nonsense out of every video. The golden sample, checked at loading, turns that into an
 error.
@@ -35,7 +38,7 @@ from s2vt_model.i3d import FRAMES_PER_VECTOR, I3D
 from s2vt_model.progress import Progress, Work, finish
 from s2vt_model.video import Clip
 
-FILES = ("config.json", "model.safetensors", "golden.safetensors")
+FILES = ("model.safetensors", "golden.safetensors")
 # On a CPU few at a time: the activations of four frames stay in its cache, those of 32 do not.
 FRAMES_PER_BATCH = {"cpu": 4, "cuda": 64}
 TOO_SHORT = "it has a single frame, and this model looks at motion. Give it a longer part."
@@ -56,7 +59,13 @@ class BackboneConfig:
     golden_tolerance: float  # relative L2 distance that float16 storage and other hardware may cause
     license: str
     source: str
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"  # antialiased
+    features: Literal["pre_logits", "map"] = "pre_logits"  # what precedes the classifier, or the last map's mean
     flow: FlowSettings | None = None  # of a flow backbone, whose pictures are flow images: how they are made
+
+    @property
+    def on_hub(self) -> bool:
+        return "/" in self.name
 
     def to_json(self) -> str:
         fields = asdict(self)
@@ -79,8 +88,13 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
-        if config.crop_mode not in ("squash", "center"):
-            raise ValueError(f"there is no crop mode “{config.crop_mode}”")
+        for value, choices in (
+            (config.crop_mode, ("squash", "center")),
+            (config.interpolation, ("bicubic", "bilinear")),
+            (config.features, ("pre_logits", "map")),
+        ):
+            if value not in choices:
+                raise ValueError(f"“{value}” is neither {' nor '.join(choices)}")
         self.config = config
         self.network = network
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
@@ -102,7 +116,7 @@ class Backbone(nn.Module):
         x = torch.from_numpy(np.ascontiguousarray(cropped)).to(self.device)
         x = x.permute(0, 3, 1, 2).float()  # (N, 3, h, w)
         size = (self.config.input_size, self.config.input_size)
-        x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255) / 255
+        x = F.interpolate(x, size, mode=self.config.interpolation, antialias=True).clamp(0, 255) / 255
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, frames: np.ndarray) -> Tensor:
@@ -129,7 +143,10 @@ class ImageBackbone(Backbone):
 
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
-        return self.network(self.preprocess(frames)).float().cpu()
+        x = self.preprocess(frames)
+        if self.config.features == "map":
+            return self.network.forward_features(x).mean(dim=(2, 3)).float().cpu()
+        return self.network(x).float().cpu()
 
     def extract(self, frames: np.ndarray) -> Work[Tensor]:
         batch = FRAMES_PER_BATCH.get(self.device.type, FRAMES_PER_BATCH["cpu"])
@@ -170,14 +187,36 @@ class MotionBackbone(Backbone):
         return self(frames)
 
 
+class AbsentBackbone(Backbone):
+    """One of the Hub that is known by its config alone: its features were made elsewhere."""
+
+    def __init__(self, config: BackboneConfig):
+        super().__init__(config, nn.Identity())
+
+    @property
+    def why(self) -> str:
+        return (
+            f"the backbone “{self.config.name}” is not in the repository; its weights must come from the Hugging Face "
+            "Hub. Without them the model writes only about features that were made elsewhere."
+        )
+
+    def extract(self, frames: np.ndarray) -> Work[Tensor]:
+        raise VideoError(self.why)
+
+
 def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
-    """The backbone in `folder`, checked against its golden sample. Raises `CheckpointError`."""
+    """The backbone in `folder`, checked against its golden sample. Raises `CheckpointError`.
+
+    An `AbsentBackbone` where the folder leaves the weights to the Hub.
+    """
     folder = Path(folder)
+    config = _read_config(folder)
+    if config.on_hub and not (folder / "model.safetensors").is_file():
+        return AbsentBackbone(config).to(device)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"The backbone folder “{folder}” lacks “{missing[0]}”. Restore the folder.")
     try:
-        config = BackboneConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
         backbone = _build(config)
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
@@ -185,9 +224,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
             {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"The backbone in “{folder}” is damaged ({first_line(error)}). Restore the folder."
-        ) from error
+        raise _damaged(folder, error) from error
     backbone = backbone.to(device)
     _check_golden(backbone, golden, folder)
     return backbone
@@ -222,6 +259,20 @@ def golden_distance(backbone: Backbone, golden: dict[str, Tensor]) -> float:
     """Relative L2 distance between the features of the golden frames and those on record."""
     found = finish(backbone.extract(golden["frames"].numpy()))
     return ((found - golden["features"]).norm() / golden["features"].norm()).item()
+
+
+def _read_config(folder: Path) -> BackboneConfig:
+    file = folder / "config.json"
+    if not file.is_file():
+        raise CheckpointError(f"The backbone folder “{folder}” lacks “{file.name}”. Restore the folder.")
+    try:
+        return BackboneConfig.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"The backbone in “{folder}” is damaged ({first_line(error)}). Restore the folder.")
 
 
 def _check_golden(backbone: Backbone, golden: dict[str, Tensor], folder: Path) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2vt_model.backbones import Backbone
-from s2vt_model.errors import VideoError
+from s2vt_model.backbones import AbsentBackbone, Backbone
+from s2vt_model.errors import CheckpointError, VideoError
 from s2vt_model.progress import finish
 from s2vt_model.video import Clip, Sampling, read_clip
 
@@ -63,12 +63,18 @@ class FeatureCache:
         return found
 
     def _file(self, path: Path, sampling: Sampling, mirrored: bool) -> Path:
-        view = f"every{sampling.every}-max{sampling.max_frames}" + ("-mirrored" if mirrored else "")
+        view = f"every{sampling.every}-max{sampling.max_frames}"
+        view += ("-whole" if sampling.whole_steps else "") + ("-mirrored" if mirrored else "")
         return self.folder / view / f"{path.stem}-{path.stat().st_size}.npy"
 
 
 def open_cache(folder: str | Path, backbone: Backbone, backbone_folder: Path) -> FeatureCache:
-    """The cache of one backbone. Its weights are part of the key: features of others never mix."""
+    """The cache of one backbone. Its weights are part of the key: features of others never mix.
+
+    Raises `CheckpointError` where the backbone's weights are not there.
+    """
+    if isinstance(backbone, AbsentBackbone):
+        raise CheckpointError(f"No features can be made: {backbone.why}")
     digest = hashlib.sha256((backbone_folder / "model.safetensors").read_bytes()).hexdigest()[:12]
     return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest}", backbone)
 

@@ -28,11 +28,13 @@ class Sampling:
     """Which frames of a video the model sees: every `every`-th, `max_frames` at most.
 
     Every 10th frame is the paper's rule (section 4.2). Longer clips are covered evenly from their
-    first frame to their last, where the authors' scripts cut the tail off.
+    first frame to their last, where the authors' scripts cut the tail off. With `whole_steps` the frames
+    of a longer clip are one whole number of frames apart, the largest that lets `max_frames` fit.
     """
 
     every: int = 10
     max_frames: int = 32
+    whole_steps: bool = False
 
     def __post_init__(self):
         if self.every < 1 or self.max_frames < 1:
@@ -47,6 +49,8 @@ class Sampling:
         """Positions, in 0..count-1, of the frames to take from `count` frames."""
         if count <= self.reach:
             return list(range(0, count, self.every))
+        if self.whole_steps:
+            return list(range(0, count, count // self.max_frames))[: self.max_frames]
         return np.linspace(0, count - 1, self.max_frames).round().astype(int).tolist()
 
 

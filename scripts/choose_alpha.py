@@ -10,9 +10,10 @@ import argparse
 from pathlib import Path
 
 from s2vt_model.captioner import Captioner
-from s2vt_model.corpora.msvd import read_msvd
+from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.decoding import DecodingOptions
-from s2vt_model.evaluation.evaluate import corpus_features, write_captions
+from s2vt_model.evaluation.evaluate import write_captions
+from s2vt_model.evaluation.features import CorpusFeatures
 from s2vt_model.evaluation.metrics import score
 
 SHARES = [tenths / 10 for tenths in range(11)]
@@ -33,9 +34,10 @@ def main() -> None:
 
     captioner = Captioner.load(options.model)
     first, second = captioner.streams
-    videos = [v for v in read_msvd(options.msvd) if v.path and v.split == "val"]
+    source = CorpusFeatures(CORPORA["msvd"], options.msvd, options.cache)
+    videos = [v for v in source.available(captioner, source.corpus.read(options.msvd)) if v.split == "val"]
     references = {v.name: v.sentences for v in videos}
-    features = corpus_features(captioner, videos, options.cache)
+    features = source.of(captioner, videos)
     print(f"{len(videos)} val clips; METEOR / CIDEr")
     print(f"{first:>6} {second:>6}  " + "".join(f"{name:>24}" for name in DECODINGS))
     for share in SHARES:

@@ -1,4 +1,4 @@
-"""Choose beam width and length exponent by cross-validation inside MSVD's train split.
+"""Choose beam width and length exponent by cross-validation inside MSVD's train split, or on its val videos.
 
     for i in 0 1 2; do
         python -m s2vt_model train --corpus msvd --root MSVD --flickr8k FLICKR8K --fold $i/3 \
@@ -6,16 +6,18 @@
     done
     python -m scripts.choose_decoding --msvd MSVD runs/fold0 runs/fold1 runs/fold2
 
-Each run writes about the clips it never saw; the captions of all folds are scored together.
+Each run writes about the videos it never saw, those of its fold or, where it kept none out, the val videos; all
+captions are scored together.
 """
 
 import argparse
 from pathlib import Path
 
 from s2vt_model.captioner import Captioner
-from s2vt_model.corpora.msvd import read_msvd
+from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.decoding import DecodingOptions
-from s2vt_model.evaluation.evaluate import corpus_features, write_captions
+from s2vt_model.evaluation.evaluate import write_captions
+from s2vt_model.evaluation.features import CorpusFeatures
 from s2vt_model.evaluation.metrics import score
 from s2vt_model.training.corpus import split_fold
 from s2vt_model.training.train import fold_of
@@ -28,21 +30,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--msvd", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".cache/features"))
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders, each with its fold kept out")
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders; those of folds, or one")
     options = parser.parse_args()
 
-    videos = read_msvd(options.msvd)
+    source = CorpusFeatures(CORPORA["msvd"], options.msvd, options.cache)
+    videos = source.corpus.read(options.msvd)
     parts = []
     for run in options.runs:
         captioner = Captioner.of_checkpoint(run / "checkpoint")
         _, held_out = split_fold(videos, fold_of(run))
-        clips = [v for v in held_out if v.path]
-        parts.append((captioner, corpus_features(captioner, clips, options.cache)))
+        unseen = source.available(captioner, held_out or [v for v in videos if v.split == "val"])
+        parts.append((captioner, source.of(captioner, unseen)))
     references = {v.name: v.sentences for v in videos}
 
     tried = [DecodingOptions("greedy")]
     tried += [DecodingOptions("beam", width, exponent) for width in WIDTHS for exponent in EXPONENTS]
-    print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct  clips")
+    print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct videos")
     for decoding in tried:
         captions = {}
         for captioner, features in parts:

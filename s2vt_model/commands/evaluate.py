@@ -11,6 +11,7 @@ from s2vt_model.corpora.registry import CORPORA
 
 if TYPE_CHECKING:
     from s2vt_model.corpora import CaptionedVideo
+    from s2vt_model.evaluation.features import CorpusFeatures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,33 +30,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from s2vt_model.errors import CorpusError
     from s2vt_model.evaluation.evaluate import evaluate
+    from s2vt_model.evaluation.features import CorpusFeatures
     from s2vt_model.evaluation.metrics import require_tools
 
     require_tools()
     corpus = CORPORA[options.corpus]
-    clips = [v for v in corpus.read(options.root) if v.path]
-    videos = [v for v in clips if v.split == options.split]
-    train = [v for v in clips if v.split == "train"]
+    source = CorpusFeatures(corpus, options.root, options.cache)
+    known = corpus.read(options.root)
+    captioner = None if options.table else load_captioner(options)
+    usable = source.available(captioner, known) if captioner else [v for v in known if v.path]
+    videos = [v for v in usable if v.split == options.split]
+    train = [v for v in usable if v.split == "train"]
     if not videos or not train:
         raise CorpusError(
             f"“{options.root}” lacks clips of the {options.split} or the train split. "
             f"Put those of {corpus.title} at “{options.root / corpus.clips}”."
         )
-    if options.table:
-        return _print_table(options, videos, train)
-    captioner = load_captioner(options)
+    if captioner is None:
+        return _print_table(options, source, videos, train)
     decoding = captioner.default_options
     if options.beam is not None:
         decoding = replace(decoding, method="beam", beam_width=options.beam)
     if options.length_exponent is not None:
         decoding = replace(decoding, length_exponent=options.length_exponent)
-    result = evaluate(captioner, options.cache, videos, train, decoding)
+    result = evaluate(captioner, source, videos, train, decoding)
 
     if options.json:
         about = {"model": captioner.name, "corpus": options.corpus, "split": options.split}
         print(json.dumps(about | {"clips": len(videos), "decoding": asdict(decoding)} | asdict(result), indent=1))
         return 0
-    print(f"{captioner.name} on {len(videos)} {options.split} clips of {options.corpus}")
+    of_split = sum(v.split == options.split for v in known)
+    print(f"{captioner.name} on {len(videos)} of {of_split} {options.split} videos of {options.corpus}")
     rows = {
         f"constant: “{result.constant_sentence}”": result.constant,
         "nearest neighbours": result.nearest_neighbour,
@@ -67,14 +72,19 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_table(options: argparse.Namespace, videos: "list[CaptionedVideo]", train: "list[CaptionedVideo]") -> int:
+def _print_table(
+    options: argparse.Namespace,
+    source: "CorpusFeatures",
+    videos: "list[CaptionedVideo]",
+    train: "list[CaptionedVideo]",
+) -> int:
     from s2vt_model.evaluation.table import REFERENCE, RESAMPLINGS, interval, table
     from s2vt_model.models import read_catalogue
 
     print(f"{len(videos)} {options.split} clips of {options.corpus}; “paper”: METEOR on all 670 test clips")
     print(f"{'':28}{'':8}{'METEOR':>8}{'BLEU-4':>8}{'ROUGE-L':>9}{'CIDEr':>8}{'distinct':>10}{'ms':>7}{'paper':>7}")
     rows = []
-    for row in table(read_catalogue(), videos, train, options.cache, options.device):
+    for row in table(read_catalogue(), videos, train, source, options.device):
         rows.append(row)
         s = row.scores
         ms = f"{row.ms_a_clip:.0f}" if row.ms_a_clip else "–"

@@ -28,10 +28,13 @@ def run(options: argparse.Namespace) -> int:
 
     device = resolve_device(options.device)
     recipe = read_recipe(options.recipe)
-    backbone_folder = WEIGHTS / "backbones" / recipe.backbone
-    cache = open_cache(options.cache, load_backbone(backbone_folder, device), backbone_folder)
+    corpus = CORPORA[options.corpus]
+    cache = None
+    if recipe.backbone not in corpus.features:
+        backbone_folder = WEIGHTS / "backbones" / recipe.backbone
+        cache = open_cache(options.cache, load_backbone(backbone_folder, device), backbone_folder)
     fold = Fold.parse(options.fold) if options.fold else None
-    data = load_training_data(recipe, cache, CORPORA[options.corpus], options.root, options.flickr8k, fold)
+    data = load_training_data(recipe, cache, corpus, options.root, options.flickr8k, fold)
     learner = train(recipe, data, options.out, device)
     folder = save_run(learner, recipe, data, options.out)
     print(

@@ -9,14 +9,17 @@
 import csv
 from collections import defaultdict
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from s2vt_model.corpora import CaptionedVideo
-from s2vt_model.errors import CorpusError
+from s2vt_model.errors import CorpusError, first_line
 
 SPLITS = ("train", "val", "test")
 YOUTUBE_ID_LENGTH = 11
+VGG19 = "timm/vgg19.tv_in1k"  # the backbone of `vgg19_features`; its preprocessing stands in weights/backbones/
+VGG19_SIZE = 512
 
 
 def read_msvd(root: str | Path) -> list[CaptionedVideo]:
@@ -32,13 +35,27 @@ def read_msvd(root: str | Path) -> list[CaptionedVideo]:
 
 
 def vgg19_features(root: str | Path) -> dict[str, np.ndarray]:
-    """VGG-19 features by video name: (16, 512) float32; rows of zeros, frames that weren't there, are dropped."""
+    """VGG-19 features by video name: (16, 512) float32; rows of zeros, frames that weren't there, are dropped.
+
+    Raises `CorpusError`.
+    """
     file = Path(root) / "features/vgg19_16x512.npz"
     if not file.is_file():
-        raise CorpusError(f"There is no “{file}”. Leave the VGG-19 features out, or put the file there.")
-    archive = np.load(file)
-    rows = zip(archive["video"], archive["features"].astype(np.float32), strict=True)
-    return {str(name): f[f.any(axis=1)] for name, f in rows if f.any()}
+        raise CorpusError(
+            f"There is no “{file}”. Put MSVD's VGG-19 features there; a recipe that uses them beside its clips "
+            "does without them where it says vgg19 = { start = 0, end = 0 }."
+        )
+    try:
+        with np.load(file) as archive:
+            names, features = archive["video"], archive["features"].astype(np.float32)
+        if features.ndim != 3 or features.shape[2] != VGG19_SIZE or len(names) != len(features):
+            raise ValueError(f"{len(names)} names, features of shape {features.shape}")
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise CorpusError(
+            f"“{file}” does not hold VGG-19 features, (videos, 16, {VGG19_SIZE}) of named videos "
+            f"({first_line(error)}). Put the file there again."
+        ) from error
+    return {str(name): f[f.any(axis=1)] for name, f in zip(names, features, strict=True) if f.any()}
 
 
 def _sentences(file: Path) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from s2vt_model.captioner import Captioner
 from s2vt_model.corpora import CaptionedVideo
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.evaluation.baselines import constant_sentence, nearest_neighbour_captions
-from s2vt_model.evaluation.evaluate import corpus_features, stream_features, write_captions
+from s2vt_model.evaluation.evaluate import write_captions
+from s2vt_model.evaluation.features import CorpusFeatures
 from s2vt_model.evaluation.metrics import score_each
 from s2vt_model.models import Catalogue
 from s2vt_model.progress import finish
@@ -36,9 +37,13 @@ class Row:
 
 
 def table(
-    catalogue: Catalogue, videos: Sequence[CaptionedVideo], train: Sequence[CaptionedVideo], cache: Path, device: str
+    catalogue: Catalogue,
+    videos: Sequence[CaptionedVideo],
+    train: Sequence[CaptionedVideo],
+    source: CorpusFeatures,
+    device: str,
 ) -> Iterator[Row]:
-    """Baselines first, then every stream and set, greedy and as chosen for it."""
+    """Baselines first, then every stream and set, greedy and as chosen for it. The videos need clips."""
     references = {v.name: v.sentences for v in videos}
 
     def row(name: str, how: str, captions: dict[str, str], ms: float | None = None, paper: float | None = None) -> Row:
@@ -56,9 +61,9 @@ def table(
         backbone = stream.backbone.config.name
         if backbone not in backbones:
             backbones.add(backbone)
-            near = [stream_features(stream, some, cache) for some in (videos, train)]
+            near = [source.of_stream(stream, some) for some in (videos, train)]
             yield row(f"nearest neighbours, {name}", "", nearest_neighbour_captions(*near, sentences))
-        features = corpus_features(captioner, videos, cache)
+        features = source.of(captioner, videos)
         ms = statistics.median(_milliseconds(captioner, v.path) for v in videos[:TIMED_CLIPS])
         chosen = captioner.default_options
         for options in dict.fromkeys([replace(chosen, method="greedy"), chosen]):

@@ -110,13 +110,19 @@ class TrainingData:
 
 
 def load_training_data(
-    recipe: Recipe, cache: FeatureCache, corpus: Corpus, root: Path, flickr8k: Path | None, fold: Fold | None
+    recipe: Recipe, cache: FeatureCache | None, corpus: Corpus, root: Path, flickr8k: Path | None, fold: Fold | None
 ) -> TrainingData:
-    """Read the corpora; features come from the cache, or are computed into it (this takes minutes)."""
+    """Read the corpora; features come from the cache, or are computed into it (this takes minutes).
+
+    Without a cache, they are those that the corpus brings of the recipe's backbone.
+    """
     videos = corpus.read(root)
     stills = read_flickr8k(flickr8k) if flickr8k else []
     vocabulary = Vocabulary(build_vocabulary_words(videos, stills, recipe))
     kept, _ = split_fold(videos, fold)
+    if cache is None:
+        source, standardise = _brought_videos(recipe, corpus, root, kept, vocabulary)
+        return TrainingData(vocabulary, (source,), standardise, fold)
     clips = [v for v in kept if v.path]
     if not clips:
         raise CorpusError(f"There are no training clips. Put those of {corpus.title} at “{root / corpus.clips}”.")
@@ -132,37 +138,16 @@ def load_training_data(
 
     views = views_of(clips, recipe.training_sampling)
     standardise = Standardisation.of([plain for plain, *_ in views])
-    sources = [
-        Source(
-            "clips",
-            f"{corpus.title} clips",
-            [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)],
-            recipe.videos_per_step,
-            recipe.sentences_per_video,
-            recipe.max_words,
-            recipe.oversampling,
-            recipe.pace,
-            recipe.frame_order,
-        )
-    ]
+    examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
+    sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
     if recipe.vgg19.start or recipe.vgg19.end:
         pooled = vgg19_features(root)
         with_vgg19 = [v for v in kept if v.name in pooled]
         vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in with_vgg19}
         standardise_vgg19 = Standardisation.of(list(vgg19.values()))
-        sources.append(
-            Source(
-                "vgg19",
-                f"{corpus.title} videos by VGG-19 features",
-                [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19],
-                recipe.videos_per_step,
-                recipe.sentences_per_video,
-                recipe.max_words,
-                recipe.vgg19_oversampling,
-                recipe.pace,
-                recipe.frame_order,
-            )
-        )
+        examples = [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19]
+        title = f"{corpus.title} videos by VGG-19 features"
+        sources.append(_videos("vgg19", title, examples, recipe, recipe.vgg19_oversampling))
     if stills and (recipe.stills.start or recipe.stills.end):
         sources.append(
             Source(
@@ -178,3 +163,42 @@ def load_training_data(
             )
         )
     return TrainingData(vocabulary, tuple(sources), standardise, fold)
+
+
+def _brought_videos(
+    recipe: Recipe, corpus: Corpus, root: Path, kept: Sequence[CaptionedVideo], vocabulary: Vocabulary
+) -> tuple[Source, Standardisation]:
+    """Videos whose features the corpus brings; their clips, if there are any, are not looked at."""
+    if any((recipe.vgg19.start, recipe.vgg19.end, recipe.stills.start, recipe.stills.end)):
+        raise S2VTError(
+            f"The features of {recipe.backbone} come from a file of {corpus.title}; nothing is learned beside them. "
+            "Set vgg19 = { start = 0, end = 0 } and stills = { start = 0, end = 0 } in the recipe."
+        )
+    brought = corpus.features[recipe.backbone](root)
+    videos = [v for v in kept if v.name in brought]
+    if not videos:
+        raise CorpusError(
+            f"The features of {recipe.backbone} below “{root}” are those of no training video. "
+            f"Put the file there that belongs to {corpus.title}."
+        )
+    features = [torch.from_numpy(brought[v.name]) for v in videos]
+    standardise = Standardisation.of(features)
+    examples = [
+        make_example(v, [standardise(x)], vocabulary, recipe.typicality) for v, x in zip(videos, features, strict=True)
+    ]
+    title = f"{corpus.title} videos by features of {recipe.backbone}"
+    return _videos("clips", title, examples, recipe, recipe.oversampling), standardise
+
+
+def _videos(name: str, title: str, examples: list[Example], recipe: Recipe, oversampling: float) -> Source:
+    return Source(
+        name,
+        title,
+        examples,
+        recipe.videos_per_step,
+        recipe.sentences_per_video,
+        recipe.max_words,
+        oversampling,
+        recipe.pace,
+        recipe.frame_order,
+    )

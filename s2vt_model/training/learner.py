@@ -15,11 +15,10 @@ from torch.nn import functional as F
 from s2vt_model.architectures import Network, NetworkState, build_network
 from s2vt_model.cells import LSTM, Cell
 from s2vt_model.config import S2VTConfig
+from s2vt_model.corpora.msvd import VGG19_SIZE
 from s2vt_model.network import S2VT
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import IGNORE, Batch
-
-VGG19_FEATURE_SIZE = 512
 
 
 class Learner(nn.Module):
@@ -29,7 +28,7 @@ class Learner(nn.Module):
         super().__init__()
         self.network = build_network(config)
         # No bias: it is shared with the frame embedding, and so is the embedded "no frame".
-        self.vgg19_embedding = nn.Linear(VGG19_FEATURE_SIZE, config.frame_embedding_size, bias=False)
+        self.vgg19_embedding = nn.Linear(VGG19_SIZE, config.frame_embedding_size, bias=False)
         self.said = nn.Linear(self.network.summary_size, config.vocabulary_size)
         nn.init.zeros_(self.said.weight)
         nn.init.constant_(self.said.bias, -6.0)  # most words are said about no video
