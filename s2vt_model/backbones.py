@@ -3,8 +3,8 @@
 An *image* backbone makes a vector of every frame; a *motion* backbone makes one of every eight.
 
     weights/backbones/NAME/
-        config.json            architecture (a timm name, or "i3d"), sizes, preprocessing, licence
-        model.safetensors      its weights, float16
+        config.json            architecture (a timm name, "i3d" or "caffenet_flow"), sizes, preprocessing, licence
+        model.safetensors      its weights, float16 (float32 where they were converted from Caffe)
         golden.safetensors     a few synthetic frames and the features they must give
         README.md              where the weights come from
 
@@ -23,10 +23,12 @@ import numpy as np
 import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2vt_model.caffenet_flow import CaffeNetFlow
+from s2vt_model.config import check_choice
 from s2vt_model.errors import CheckpointError, VideoError, first_line
 from s2vt_model.i3d import FRAMES_PER_VECTOR, I3D
 from s2vt_model.progress import Progress, Work, finish
@@ -41,16 +43,19 @@ class BackboneConfig:
     """What it takes to rebuild a backbone. The words are timm's."""
 
     name: str
-    architecture: str  # timm's model name, or "i3d"
+    architecture: str  # timm's model name, "i3d" or "caffenet_flow"
     feature_size: int  # length of a feature vector, after global pooling
     input_size: int  # height and width of the network's input, px
     crop_mode: Literal["squash", "center"]  # the whole frame, at the price of its aspect ratio; or its central square
     crop_pct: float  # share of each side of that which is kept, about the centre
-    mean: tuple[float, float, float]  # of RGB in 0..1
+    mean: tuple[float, float, float]  # of the network's three channels, black being 0 and white `white`
     std: tuple[float, float, float]
     golden_tolerance: float  # relative L2 distance that float16 storage and other hardware may cause
     license: str
     source: str
+    white: float = 1.0  # 255 in Caffe's networks
+    channel_order: Literal["rgb", "bgr"] = "rgb"  # in which the network takes them; Caffe's take BGR
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"  # antialiased; or as Caffe's, which is not
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -61,8 +66,9 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
-        if config.crop_mode not in ("squash", "center"):
-            raise ValueError(f"there is no crop mode “{config.crop_mode}”")
+        check_choice("crop mode", config.crop_mode, ("squash", "center"))
+        check_choice("channel order", config.channel_order, ("rgb", "bgr"))
+        check_choice("interpolation", config.interpolation, ("bicubic", "bilinear"))
         self.config = config
         self.network = network
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
@@ -74,17 +80,19 @@ class Backbone(nn.Module):
         return self.mean.device
 
     def preprocess(self, frames: np.ndarray) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> (N, 3, S, S) float32, normalised, on the backbone's device."""
+        """(N, H, W, 3) uint8 RGB -> (N, 3, S, S) float32, as the network takes it, on the backbone's device."""
         if self.config.crop_mode == "center":
             frames = _central_square(frames)
         height, width = frames.shape[1:3]
-        top = round(height * (1 - self.config.crop_pct) / 2)
-        left = round(width * (1 - self.config.crop_pct) / 2)
+        top, left = (math.floor(side * (1 - self.config.crop_pct) / 2 + 0.5) for side in (height, width))
         cropped = frames[:, top : height - top, left : width - left]
         x = torch.from_numpy(np.ascontiguousarray(cropped)).to(self.device)
         x = x.permute(0, 3, 1, 2).float()  # (N, 3, h, w)
         size = (self.config.input_size, self.config.input_size)
-        x = F.interpolate(x, size, mode="bicubic", antialias=True).clamp(0, 255) / 255
+        mode = self.config.interpolation
+        x = F.interpolate(x, size, mode=mode, antialias=mode == "bicubic").clamp(0, 255) / (255 / self.config.white)
+        if self.config.channel_order == "bgr":
+            x = x.flip(1)
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, frames: np.ndarray) -> Tensor:
@@ -97,12 +105,15 @@ class Backbone(nn.Module):
 
 
 class ImageBackbone(Backbone):
-    """A timm network that looks at every frame by itself: M = N."""
+    """A network that looks at every frame by itself, timm's or the authors' for images of flow: M = N."""
 
     def __init__(self, config: BackboneConfig):
-        if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
+        if config.architecture == "caffenet_flow":
+            network = CaffeNetFlow()
+        elif timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
+            network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
+        else:
             raise ValueError(f"timm has no network “{config.architecture}”")
-        network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
         super().__init__(config, network.to(memory_format=torch.channels_last))
 
     @torch.inference_mode()
@@ -160,6 +171,19 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
     backbone = backbone.to(device)
     _check_golden(backbone, golden, folder)
     return backbone
+
+
+def save_backbone(folder: str | Path, backbone: Backbone, frames: np.ndarray) -> None:
+    """Write `folder`, weights to the bit. frames: (N, H, W, 3) uint8 RGB, for the golden sample."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(backbone.config.to_json(), encoding="utf-8")
+    weights = {name: t.contiguous() for name, t in backbone.network.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    golden = {"frames": torch.from_numpy(frames), "features": finish(backbone.extract(frames))}
+    save_file(golden, folder / "golden.safetensors")
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def golden_distance(backbone: Backbone, golden: dict[str, Tensor]) -> float:
