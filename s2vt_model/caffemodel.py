@@ -183,7 +183,9 @@ class _Reader:
             if number == 0:
                 raise _Malformed(f"at byte {key_at} there is no field of protobuf")
             if after > end:
-                raise _Malformed(f"the field at byte {key_at} should take {after - at:,} bytes, and {end - at:,} are left")
+                raise _Malformed(
+                    f"the field at byte {key_at} should take {after - at:,} bytes, and {end - at:,} are left"
+                )
             yield _Field(number, wire_type, value, at, after)
             at = after
 
