@@ -108,13 +108,7 @@ class ImageBackbone(Backbone):
     """A network that looks at every frame by itself, timm's or the authors' for images of flow: M = N."""
 
     def __init__(self, config: BackboneConfig):
-        if config.architecture == "caffenet_flow":
-            network = CaffeNetFlow()
-        elif timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
-            network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
-        else:
-            raise ValueError(f"timm has no network “{config.architecture}”")
-        super().__init__(config, network.to(memory_format=torch.channels_last))
+        super().__init__(config, image_network(config.architecture).to(memory_format=torch.channels_last))
 
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
@@ -147,6 +141,15 @@ class MotionBackbone(Backbone):
     def extract(self, frames: np.ndarray) -> Work[Tensor]:
         yield Progress("features", 0.0, f"Looking at the motion in {len(frames)} frames")
         return self(frames)
+
+
+def image_network(architecture: str) -> nn.Module:
+    """An untrained network for pictures, without its classifier."""
+    if architecture == "caffenet_flow":
+        return CaffeNetFlow()
+    if not timm.is_model(architecture):  # timm would take "hf-hub:…" as an order to download
+        raise ValueError(f"timm has no network “{architecture}”")
+    return timm.create_model(architecture, pretrained=False, num_classes=0)
 
 
 def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:

@@ -16,6 +16,7 @@ VGG-16, or LRCN's RGB network in the place of its flow network, give captions wi
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from s2vt_model import caffenet_flow
-from s2vt_model.backbones import BackboneConfig, ImageBackbone, save_backbone
+from s2vt_model.backbones import BackboneConfig, ImageBackbone, image_network, save_backbone
 from s2vt_model.caffemodel import Caffemodel, read_caffemodel
 from s2vt_model.checkpoint import save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
@@ -71,7 +72,7 @@ def convert_s2vt(
     if words is not None:
         rows = _rows_of(words, vocabulary, vocabulary_file)
         vocabulary = Vocabulary(vocabulary.words[row] for row in rows[len(SPECIALS) :])
-        config = S2VTConfig(**vars(config) | {"vocabulary_size": len(vocabulary)})
+        config = replace(config, vocabulary_size=len(vocabulary))
         for name in ("word_embedding.weight", "predict.weight", "predict.bias"):
             weights[name] = weights[name][rows]
     with torch.device("meta"):  # no numbers of its own, which would be thrown away
@@ -125,7 +126,7 @@ def read_vocabulary(file: str | Path) -> Vocabulary:
 
     The network's ids are 0 <EOS>, 1 <en_unk>, then the words in the file's order.
     """
-    words = [word for word in _words(file) if word != UNKNOWN_WORD]
+    words = [word for word in read_word_list(file) if word != UNKNOWN_WORD]
     try:
         return Vocabulary(words)
     except ValueError as error:
@@ -135,12 +136,10 @@ def read_vocabulary(file: str | Path) -> Vocabulary:
 
 
 def read_word_list(file: str | Path) -> list[str]:
-    """The words to keep, one a line. Raises `OSError`."""
-    return _words(file)
+    """The first of each line. Raises `OSError`.
 
-
-def _words(file: str | Path) -> list[str]:
-    """Bytes are split, not text: what Unicode takes for a space or a line's end may be part of a word here."""
+    Bytes are split, not text: what Unicode takes for a space or a line's end may be part of a word here.
+    """
     lines = (line.split() for line in Path(file).read_bytes().splitlines())
     return [line[0].decode("utf-8", errors="backslashreplace") for line in lines if line]
 
@@ -178,13 +177,21 @@ def _matrix(model: Caffemodel, layer: str) -> tuple[int, int]:
 
 
 def convert_vgg16(model_file: str | Path, folder: str | Path) -> BackboneConfig:
-    """Write the backbone `folder`: fc7 after its ReLU, 4096 numbers. Raises `CaffeError` or `OSError`.
+    """Write the backbone `folder`: fc7 after its ReLU, 4096 numbers. Raises `CaffeError` or `OSError`."""
+    config = vgg16_config(Path(folder).name, Path(model_file).name)
+    return _convert_backbone(model_file, "vgg16", config, Path(folder), "VGG-16 up to fc7, after its ReLU.")
 
-    Frames are fed as the authors' `extract_vgg_features.py` does: without a 16th at each side,
-    squashed to 224 × 224 px.
-    """
-    config = BackboneConfig(
-        name=Path(folder).name,
+
+def convert_flow(model_file: str | Path, folder: str | Path) -> BackboneConfig:
+    """Write the backbone `folder`: fc6 after its ReLU, 4096 numbers. Raises `CaffeError` or `OSError`."""
+    config = flow_config(Path(folder).name, Path(model_file).name)
+    return _convert_backbone(model_file, "flow", config, Path(folder), "CaffeNet for images of flow, up to fc6.")
+
+
+def vgg16_config(name: str, source: str) -> BackboneConfig:
+    """Frames are fed as the authors' `extract_vgg_features.py` does: without a 16th at each side, then squashed."""
+    return BackboneConfig(
+        name=name,
         architecture="vgg16",
         feature_size=4096,
         input_size=224,
@@ -194,37 +201,26 @@ def convert_vgg16(model_file: str | Path, folder: str | Path) -> BackboneConfig:
         std=(1.0, 1.0, 1.0),
         golden_tolerance=0.01,
         license=LICENSE,
-        source=Path(model_file).name,
+        source=source,
         white=255.0,
         channel_order="bgr",
         interpolation="bilinear",
     )
-    return _convert_backbone(model_file, "vgg16", config, Path(folder), "VGG-16 up to fc7, after its ReLU.")
 
 
-def convert_flow(model_file: str | Path, folder: str | Path) -> BackboneConfig:
-    """Write the backbone `folder`: fc6 after its ReLU, 4096 numbers. Raises `CaffeError` or `OSError`.
+def flow_config(name: str, source: str) -> BackboneConfig:
+    """Its frames are `s2vt_model.flow.image.flow_image`: x, y, magnitude in the places of red, green, blue.
 
-    It looks at images of flow as `s2vt_model.flow.image.flow_image` makes them: x, y, magnitude in the
-    places of red, green, blue. The crop of 227 from 256 px is CaffeNet's; the authors drew it at random.
+    The crop of 227 from 256 px is CaffeNet's, about the centre; the authors drew its place at random.
     """
-    config = BackboneConfig(
-        name=Path(folder).name,
+    return replace(
+        vgg16_config(name, source),
         architecture="caffenet_flow",
         feature_size=caffenet_flow.FEATURE_SIZE,
         input_size=caffenet_flow.INPUT_SIZE,
-        crop_mode="squash",
         crop_pct=caffenet_flow.INPUT_SIZE / 256,
         mean=(128.0, 128.0, 128.0),
-        std=(1.0, 1.0, 1.0),
-        golden_tolerance=0.01,
-        license=LICENSE,
-        source=Path(model_file).name,
-        white=255.0,
-        channel_order="bgr",
-        interpolation="bilinear",
     )
-    return _convert_backbone(model_file, "flow", config, Path(folder), "CaffeNet for images of flow, up to fc6.")
 
 
 def image_weights(model: Caffemodel, layers: Sequence[str], network: nn.Module) -> dict[str, Tensor]:
@@ -251,8 +247,11 @@ def _convert_backbone(
     model_file: str | Path, kind: str, config: BackboneConfig, folder: Path, about: str
 ) -> BackboneConfig:
     model = _read(model_file, kind)
+    with torch.device("meta"):  # shapes suffice
+        weights = image_weights(model, LAYERS[kind], image_network(config.architecture))
     backbone = ImageBackbone(config)
-    backbone.network.load_state_dict(image_weights(model, LAYERS[kind], backbone.network))
+    backbone.network.load_state_dict(weights)
+    del weights
     save_backbone(folder, backbone, golden_frames())
     _write_card(folder, model.path, about)
     return config

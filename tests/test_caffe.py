@@ -7,20 +7,23 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
+
+from s2vt_model.backbones import Backbone
+from s2vt_model.caffe import (
+    LAYERS,
+    VGG16_BACKBONE,
+    convert_s2vt,
+    image_weights,
+    read_vocabulary,
+    vgg16_config,
+)
+from s2vt_model.caffemodel import read_caffemodel
+from s2vt_model.checkpoint import Checkpoint, load_checkpoint
+from s2vt_model.config import AUTHORS, S2VTConfig
+from s2vt_model.vocabulary import EOS
 from tests import caffe_equations
 from tests.caffe_equations import CaffeS2VT
-from tests.caffemodels import flow_layers, s2vt_layers, vgg16_layers, write_caffemodel
-
-from s2vt_model.__main__ import main
-from s2vt_model.backbones import Backbone, BackboneConfig, ImageBackbone, load_backbone
-from s2vt_model.caffe import LAYERS, VGG16_BACKBONE, convert_flow, convert_s2vt, image_weights, read_vocabulary
-from s2vt_model.caffemodel import read_caffemodel
-from s2vt_model.caffenet_flow import CaffeNetFlow
-from s2vt_model.checkpoint import Checkpoint, load_checkpoint
-from s2vt_model.config import AUTHORS
-from s2vt_model.errors import CaffeError
-from s2vt_model.progress import finish
-from s2vt_model.vocabulary import EOS
+from tests.caffemodels import s2vt_layers, vgg16_layers, write_caffemodel
 
 SIZES = {"features": 24, "embedding": 10, "word": 7, "hidden": 16, "vocabulary": 42}
 WORDS = [f"word{k}" for k in range(40)]
@@ -98,7 +101,7 @@ def test_the_checkpoint_is_what_the_authors_describe(tmp_path, layers, model_fil
     convert_s2vt(model_file, vocabulary_file(tmp_path), tmp_path / "authors")
     checkpoint = load_checkpoint(tmp_path / "authors")
     config = checkpoint.config
-    assert config.network == type(AUTHORS)(24, 10, 7, 16, 42)
+    assert config.network == S2VTConfig(24, 10, 7, 16, 42)
     assert (config.name, config.stream, config.backbone, config.no_frame) == ("authors", "rgb", VGG16_BACKBONE, "zero")
     assert (config.sampling.every, config.decoding.method, config.decoding.max_words) == (10, "greedy", 50)
     assert checkpoint.vocabulary.words == ("<EOS>", "<UNK>", *WORDS)
@@ -158,18 +161,9 @@ def frames(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (1, height, width, 3), np.uint8)
 
 
-def backbone_config(**fields) -> BackboneConfig:
-    """As `convert_vgg16` writes it."""
-    return BackboneConfig(
-        name="vgg16-oxford", architecture="vgg16", feature_size=16, input_size=224, crop_mode="squash",
-        crop_pct=224 / 256, mean=(104.0, 117.0, 123.0), std=(1.0, 1.0, 1.0), golden_tolerance=0.01, license="",
-        source="", white=255.0, channel_order="bgr", interpolation="bilinear",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("size", [(240, 320), (360, 640), (232, 312), (300, 225), (100, 90)])
 def test_frames_are_fed_to_vgg16_as_the_authors_fed_them(size):
-    backbone = Backbone(backbone_config(), torch.nn.Identity())
+    backbone = Backbone(vgg16_config("vgg16", ""), torch.nn.Identity())
     found = backbone.preprocess(frames(*size))[0].numpy()
     expected = caffe_equations.preprocess(frames(*size)[0], 224, 224, (104, 117, 123))
     assert found.shape == expected.shape

@@ -2,14 +2,15 @@
 
 import mmap
 import resource
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from tests.caffemodels import blob, embedded, layer, varint, whole, write_caffemodel
 
 from s2vt_model import caffemodel
 from s2vt_model.caffemodel import read_caffemodel
 from s2vt_model.errors import CaffeError
+from tests.caffemodels import blob, embedded, layer, varint, whole, write_caffemodel
 
 LAYERS = {
     "ip": [np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0.5, -1e30, 1e-40], np.float32)],
@@ -124,15 +125,12 @@ def test_a_file_that_breaks_off_anywhere(file):
 
 
 def test_no_changed_byte_raises_anything_else(file):
-    content = write_caffemodel(file, LAYERS).read_bytes()
-    rng = np.random.default_rng(1)
-    for at in range(len(content)):
-        for value in rng.integers(0, 256, 3).tolist():
-            file.write_bytes(content[:at] + bytes([value]) + content[at + 1 :])
-            try:
-                read_caffemodel(file)
-            except CaffeError:
-                pass
+    content = write_caffemodel(file, {"ip": [np.ones((3, 4), np.float32), np.ones(3, np.float32)]}).read_bytes()
+    values = np.random.default_rng(1).integers(0, 256, len(content)).tolist()
+    for at, value in enumerate(values):
+        file.write_bytes(content[:at] + bytes([value]) + content[at + 1 :])
+        with suppress(CaffeError):
+            read_caffemodel(file)
 
 
 BIG = 2**62
