@@ -247,8 +247,9 @@ def _convert_backbone(
     model_file: str | Path, kind: str, config: BackboneConfig, folder: Path, about: str
 ) -> BackboneConfig:
     model = _read(model_file, kind)
-    with torch.device("meta"):  # shapes suffice
-        weights = image_weights(model, LAYERS[kind], image_network(config.architecture))
+    with torch.device("meta"):
+        shapes = image_network(config.architecture)
+    weights = image_weights(model, LAYERS[kind], shapes)
     backbone = ImageBackbone(config)
     backbone.network.load_state_dict(weights)
     del weights
