@@ -1,4 +1,4 @@
-"""`python -m s2vt_model caption|evaluate|train …`."""
+"""`python -m s2vt_model caption|evaluate|train|convert …`."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ COMMANDS = {
     "caption": "write a sentence about each video file",
     "evaluate": "score a checkpoint on a corpus: METEOR, BLEU, ROUGE-L, CIDEr",
     "train": "train a checkpoint on a corpus",
+    "convert": "turn the authors' Caffe files into a checkpoint or a backbone",
 }
 
 

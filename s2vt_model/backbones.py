@@ -4,8 +4,8 @@ An *image* backbone makes a vector of every frame; a *motion* backbone makes one
 *flow* backbone makes one of every frame's flow image: how it moves on to the next frame of the film.
 
     weights/backbones/NAME/
-        config.json            architecture (a timm name, or "i3d"), sizes, preprocessing, licence
-        model.safetensors      its weights, float16
+        config.json            architecture (a timm name, "i3d" or "caffenet_flow"), sizes, preprocessing, licence
+        model.safetensors      its weights, float16 (float32 where they were converted from Caffe)
         golden.safetensors     a few synthetic frames and the features they must give
         README.md              where the weights come from
 
@@ -31,7 +31,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from s2vt_model.caffenet_flow import CaffeNetFlow
 from s2vt_model.clip_flow import FlowSettings, clip_flow
+from s2vt_model.config import check_choice
 from s2vt_model.errors import CheckpointError, VideoError, first_line
 from s2vt_model.flow.image import flow_image
 from s2vt_model.i3d import FRAMES_PER_VECTOR, I3D
@@ -49,17 +51,20 @@ class BackboneConfig:
     """What it takes to rebuild a backbone. The words are timm's."""
 
     name: str
-    architecture: str  # timm's model name, or "i3d"
+    architecture: str  # timm's model name, "i3d" or "caffenet_flow"
     feature_size: int  # length of a feature vector, after global pooling
     input_size: int  # height and width of the network's input, px
     crop_mode: Literal["squash", "center"]  # the whole frame, at the price of its aspect ratio; or its central square
     crop_pct: float  # share of each side of that which is kept, about the centre
-    mean: tuple[float, float, float]  # of RGB in 0..1
+    mean: tuple[float, float, float]  # of the network's three channels, black being 0 and white `white`
     std: tuple[float, float, float]
     golden_tolerance: float  # relative L2 distance that float16 storage and other hardware may cause
     license: str
     source: str
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"  # antialiased
+    white: float = 1.0  # what the brightest level becomes before mean and std; 255 in Caffe's networks
+    channel_order: Literal["rgb", "bgr"] = "rgb"  # in which the network takes them; Caffe's take BGR
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    antialias: bool = True  # Caffe's images were resized without
     features: Literal["pre_logits", "map"] = "pre_logits"  # what precedes the classifier, or the last map's mean
     flow: FlowSettings | None = None  # of a flow backbone, whose pictures are flow images: how they are made
 
@@ -88,13 +93,10 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
-        for value, choices in (
-            (config.crop_mode, ("squash", "center")),
-            (config.interpolation, ("bicubic", "bilinear")),
-            (config.features, ("pre_logits", "map")),
-        ):
-            if value not in choices:
-                raise ValueError(f"“{value}” is neither {' nor '.join(choices)}")
+        check_choice("crop mode", config.crop_mode, ("squash", "center"))
+        check_choice("channel order", config.channel_order, ("rgb", "bgr"))
+        check_choice("interpolation", config.interpolation, ("bicubic", "bilinear"))
+        check_choice("kind of features", config.features, ("pre_logits", "map"))
         self.config = config
         self.network = network
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
@@ -106,17 +108,19 @@ class Backbone(nn.Module):
         return self.mean.device
 
     def preprocess(self, frames: np.ndarray) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> (N, 3, S, S) float32, normalised, on the backbone's device."""
+        """(N, H, W, 3) uint8 RGB -> (N, 3, S, S) float32, as the network takes it, on the backbone's device."""
         if self.config.crop_mode == "center":
             frames = _central_square(frames)
         height, width = frames.shape[1:3]
-        top = round(height * (1 - self.config.crop_pct) / 2)
-        left = round(width * (1 - self.config.crop_pct) / 2)
+        top, left = (math.floor(side * (1 - self.config.crop_pct) / 2 + 0.5) for side in (height, width))
         cropped = frames[:, top : height - top, left : width - left]
         x = torch.from_numpy(np.ascontiguousarray(cropped)).to(self.device)
         x = x.permute(0, 3, 1, 2).float()  # (N, 3, h, w)
         size = (self.config.input_size, self.config.input_size)
-        x = F.interpolate(x, size, mode=self.config.interpolation, antialias=True).clamp(0, 255) / 255
+        x = F.interpolate(x, size, mode=self.config.interpolation, antialias=self.config.antialias)
+        x = x.clamp(0, 255) / (255 / self.config.white)
+        if self.config.channel_order == "bgr":
+            x = x.flip(1)
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, frames: np.ndarray) -> Tensor:
@@ -133,13 +137,10 @@ class Backbone(nn.Module):
 
 
 class ImageBackbone(Backbone):
-    """A timm network that looks at every frame by itself: M = N."""
+    """A network that looks at every frame by itself, timm's or the authors' for images of flow: M = N."""
 
     def __init__(self, config: BackboneConfig):
-        if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
-            raise ValueError(f"timm has no network “{config.architecture}”")
-        network = timm.create_model(config.architecture, pretrained=False, num_classes=0)
-        super().__init__(config, network.to(memory_format=torch.channels_last))
+        super().__init__(config, image_network(config.architecture).to(memory_format=torch.channels_last))
 
     @torch.inference_mode()
     def forward(self, frames: np.ndarray) -> Tensor:
@@ -204,6 +205,15 @@ class AbsentBackbone(Backbone):
         raise VideoError(self.why)
 
 
+def image_network(architecture: str) -> nn.Module:
+    """An untrained network for pictures, without its classifier."""
+    if architecture == "caffenet_flow":
+        return CaffeNetFlow()
+    if not timm.is_model(architecture):  # timm would take "hf-hub:…" as an order to download
+        raise ValueError(f"timm has no network “{architecture}”")
+    return timm.create_model(architecture, pretrained=False, num_classes=0)
+
+
 def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
     """The backbone in `folder`, checked against its golden sample. Raises `CheckpointError`.
 
@@ -217,7 +227,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
     if missing:
         raise CheckpointError(f"The backbone folder “{folder}” lacks “{missing[0]}”. Restore the folder.")
     try:
-        backbone = _build(config)
+        backbone = build_backbone(config)
         weights = load_file(folder / "model.safetensors")
         golden = load_file(folder / "golden.safetensors")
         backbone.network.load_state_dict(
@@ -230,14 +240,17 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
     return backbone
 
 
-def _build(config: BackboneConfig) -> Backbone:
+def build_backbone(config: BackboneConfig) -> Backbone:
+    """A backbone without its weights. Raises `ValueError` where there is no such network."""
     if config.flow:
         return FlowBackbone(config)
     return MotionBackbone(config) if config.architecture == "i3d" else ImageBackbone(config)
 
 
-def save_backbone(folder: str | Path, backbone: Backbone, golden_frames: np.ndarray) -> float:
-    """Write `folder`, golden sample included. Returns how far float16 storage moves the golden features, relative.
+def save_backbone(
+    folder: str | Path, backbone: Backbone, golden_frames: np.ndarray, dtype: torch.dtype = torch.float16
+) -> float:
+    """Write `folder`, golden sample included. Returns how far storage as `dtype` moves the golden features, relative.
 
     golden_frames: (N, H, W, 3) uint8, RGB or flow images: no photographs.
     """
@@ -245,13 +258,13 @@ def save_backbone(folder: str | Path, backbone: Backbone, golden_frames: np.ndar
     folder.mkdir(parents=True, exist_ok=True)
     golden = {"frames": torch.from_numpy(golden_frames), "features": finish(backbone.extract(golden_frames))}
     weights = backbone.network.state_dict()
-    halves = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
-    save_file(halves, folder / "model.safetensors")
+    stored = {name: (t.to(dtype) if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
+    save_file(stored, folder / "model.safetensors")
     save_file(golden, folder / "golden.safetensors")
     (folder / "config.json").write_text(backbone.config.to_json(), encoding="utf-8")
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)  # safetensors writes files that only their owner can read
-    backbone.network.load_state_dict(halves)
+    backbone.network.load_state_dict(stored)
     return golden_distance(backbone, golden)
 
 

@@ -3,7 +3,7 @@
 weights/NAME/
     config.json           CheckpointConfig
     vocabulary.txt        a word a line
-    model.safetensors     the network's weights, float16
+    model.safetensors     the network's weights, float16 (float32 where they were converted)
     golden.safetensors    features, and the sentence (ids, log-probabilities) they must give;
                           a fingerprint of the vocabulary
     README.md             model card
@@ -93,16 +93,25 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     return checkpoint
 
 
-def save_checkpoint(folder: str | Path, config: CheckpointConfig, vocabulary: Vocabulary, network: Network) -> None:
-    """Write `folder`, golden sample included: greedy decoding of made-up features."""
+def save_checkpoint(
+    folder: str | Path,
+    config: CheckpointConfig,
+    vocabulary: Vocabulary,
+    network: Network,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write `folder`, golden sample included: greedy decoding of made-up features.
+
+    float16 halves the file and moves log-probabilities a little; float32 keeps the weights to the bit.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(config.to_json(), encoding="utf-8")
     vocabulary.save(folder / "vocabulary.txt")
-    halves = {name: t.half().contiguous() for name, t in network.state_dict().items()}
-    save_file(halves, folder / "model.safetensors")
+    weights = {name: t.to(dtype).contiguous() for name, t in network.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
     stored = build_network(config.network).eval()
-    stored.load_state_dict(halves)
+    stored.load_state_dict(weights)
     noise = torch.randn(8, config.network.feature_size, generator=torch.Generator().manual_seed(0))
     features = 0.3 * noise.abs() + (stored.no_frame if config.no_frame == "mean" else 0.0)
     ids, log_probs = _golden_sentence(Checkpoint(config, vocabulary, stored, folder), features)

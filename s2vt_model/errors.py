@@ -13,6 +13,10 @@ class CheckpointError(S2VTError):
     """A checkpoint or backbone folder that is incomplete, damaged, or not what it says it is."""
 
 
+class CaffeError(S2VTError):
+    """A `.caffemodel`, or a vocabulary to go with it, that cannot be converted."""
+
+
 class FlowError(S2VTError):
     """Images or parameters that optical flow cannot be measured with."""
 
