@@ -256,7 +256,8 @@ def save_backbone(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    golden = {"frames": torch.from_numpy(golden_frames), "features": finish(backbone.extract(golden_frames))}
+    frames = torch.from_numpy(np.ascontiguousarray(golden_frames))
+    golden = {"frames": frames, "features": finish(backbone.extract(golden_frames))}
     weights = backbone.network.state_dict()
     stored = {name: (t.to(dtype) if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
     save_file(stored, folder / "model.safetensors")
