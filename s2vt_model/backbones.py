@@ -91,6 +91,8 @@ class BackboneConfig:
 class Backbone(nn.Module):
     """A network without its classifier, and its preprocessing."""
 
+    frames_per_vector: int
+
     def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
         check_choice("crop mode", config.crop_mode, ("squash", "center"))
@@ -139,6 +141,8 @@ class Backbone(nn.Module):
 class ImageBackbone(Backbone):
     """A network that looks at every frame by itself, timm's or the authors' for images of flow: M = N."""
 
+    frames_per_vector = 1
+
     def __init__(self, config: BackboneConfig):
         super().__init__(config, image_network(config.architecture).to(memory_format=torch.channels_last))
 
@@ -170,6 +174,8 @@ class FlowBackbone(ImageBackbone):
 
 class MotionBackbone(Backbone):
     """I3D over all frames at once: M = ⌈N / 8⌉. The last frame is repeated until eights are full."""
+
+    frames_per_vector = FRAMES_PER_VECTOR
 
     def __init__(self, config: BackboneConfig):
         super().__init__(config, I3D())
