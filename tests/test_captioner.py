@@ -146,10 +146,10 @@ class Seeing:
         self.config = type("Config", (), {"feature_size": feature_size, "name": "seeing"})
         self.looks = 0
 
-    def extract(self, frames):
+    def features_of(self, clip):
         self.looks += 1
         yield Progress("features", 0.0, "Looking")
-        return torch.ones(len(frames), self.config.feature_size)
+        return torch.ones(len(clip.frames), self.config.feature_size)
 
 
 def test_known_views_are_neither_read_nor_computed_again(captioner, seen, video, tmp_path):
