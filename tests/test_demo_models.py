@@ -35,7 +35,7 @@ class Seeing:
         self.looks = 0
         self.is_held = self.is_blind = False
 
-    def extract(self, frames):
+    def features_of(self, clip):
         self.looks += 1
         while self.is_held:
             time.sleep(0.05)
@@ -43,7 +43,7 @@ class Seeing:
         yield Progress("features", 0.0, "Looking at the frames")
         if self.is_blind:
             raise VideoError(NO_MOTION)
-        return torch.full((len(frames), 1280), self.shade)
+        return torch.full((len(clip.frames), 1280), self.shade)
 
 
 class Zoo:

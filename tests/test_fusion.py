@@ -128,15 +128,15 @@ class Blind:
     def __init__(self, size):
         self.config = type("Config", (), {"feature_size": size, "name": "blind"})
 
-    def extract(self, frames):
+    def features_of(self, clip):
         raise VideoError("it has a single frame. Give it a longer part.")
         yield
 
 
 class Random(Blind):
-    def extract(self, frames):
+    def features_of(self, clip):
         yield from ()
-        return torch.ones(len(frames), self.config.feature_size)
+        return torch.ones(len(clip.frames), self.config.feature_size)
 
 
 def with_backbones(rgb, motion):
