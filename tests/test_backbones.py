@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from s2vt_model.backbones import Backbone, load_backbone
+from s2vt_model.backbones import Backbone, BackboneConfig, ImageBackbone, load_backbone
 from s2vt_model.checkpoint import WEIGHTS
-from s2vt_model.errors import CheckpointError
+from s2vt_model.errors import CheckpointError, VideoError
 from s2vt_model.progress import finish
 
 FOLDER = WEIGHTS / "backbones" / "tf_efficientnet_lite2.in1k"
@@ -155,6 +155,31 @@ def test_the_configuration_agrees_with_timms(backbone):
     assert timms["crop_pct"] == pytest.approx(config.crop_pct, abs=0.005)
 
 
+def test_a_map_is_averaged_over_its_places_and_its_frames_are_resized_bilinearly():
+    """Random weights, of a network in VGG-19's manner: the one thing asked is what is computed with them."""
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    config = BackboneConfig(
+        "x", "vgg11", 512, 64, "squash", 1.0, mean, std, 0.0, "", "", interpolation="bilinear", features="map"
+    )
+    backbone = ImageBackbone(config)
+    frames = smooth_frames(2, 90, 120)
+    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    x = torch.nn.functional.interpolate(pictures, (64, 64), mode="bilinear", antialias=True) / 255
+    x = (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    with torch.no_grad():
+        expected = backbone.network.features(x).mean(dim=(2, 3))  # its last layer is the pooling
+    assert backbone(frames).shape == (2, 512)
+    torch.testing.assert_close(backbone(frames), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_folder_without_weights_is_damaged_unless_it_leaves_them_to_the_hub(folder):
+    (folder / "model.safetensors").unlink()
+    assert "lacks “model.safetensors”" in sentence_about(folder)
+    edit_config(folder, name="someone/some_network")
+    with pytest.raises(VideoError, match="“someone/some_network” is not in the repository"):
+        load_backbone(folder).extract(smooth_frames(1, 60, 80))
+
+
 # --- damaged folders ----------------------------------------------------------------------------
 
 
@@ -225,6 +250,8 @@ def test_a_golden_sample_without_frames(folder, golden):
         {"colour": "yes"},
         {"mean": [0.5, 0.5]},
         {"crop_mode": "border"},
+        {"interpolation": "nearest"},
+        {"features": "all"},
     ],
 )
 def test_a_config_of_another_network(folder, fields):

@@ -12,6 +12,7 @@ from s2vt_model.corpora.flickr8k import read_flickr8k
 from s2vt_model.corpora.msvd import read_msvd, vgg19_features
 from s2vt_model.errors import CorpusError
 from s2vt_model.features import FeatureCache
+from s2vt_model.models import read_catalogue
 from s2vt_model.training.corpus import Fold, build_vocabulary_words, split_fold
 from s2vt_model.training.recipe import read_recipe
 from s2vt_model.video import Sampling
@@ -113,9 +114,10 @@ def test_the_real_msvd_has_its_official_splits():
 
 
 @pytest.mark.skipif(not (SHARED / "flickr8k").is_dir(), reason="the corpora are not on this machine")
-@pytest.mark.parametrize("recipe", sorted(WEIGHTS.glob("*/recipe.toml")), ids=lambda file: file.parent.name)
-def test_every_recipe_gives_the_one_vocabulary_of_the_corpora(recipe):
-    words = build_vocabulary_words(read_msvd(SHARED / "msvd"), read_flickr8k(SHARED / "flickr8k"), read_recipe(recipe))
+@pytest.mark.parametrize("stream", read_catalogue().streams)
+def test_the_recipes_of_all_streams_give_the_one_vocabulary_of_the_corpora(stream):
+    recipe = read_recipe(read_catalogue().streams[stream].checkpoints[stream] / "recipe.toml")
+    words = build_vocabulary_words(read_msvd(SHARED / "msvd"), read_flickr8k(SHARED / "flickr8k"), recipe)
     assert Vocabulary(words).words == Vocabulary.load(WEIGHTS / "s2vt-msvd-rgb/vocabulary.txt").words
 
 

@@ -55,6 +55,13 @@ def test_long_clips_are_covered_evenly_from_the_first_frame_to_the_last(count):
     assert gaps.max() - gaps.min() <= 1
 
 
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 31, 32, 100, 1000])
+def test_whole_steps_take_every_nth_frame_and_leave_the_rest_out(count):
+    """Every `count // 16`-th frame, the first 16."""
+    expected = [i * max(count // 16, 1) for i in range(16)]
+    assert Sampling(1, 16, whole_steps=True).positions(count) == [i for i in expected if i < count]
+
+
 @pytest.mark.parametrize("wrong", [{"every": 0}, {"max_frames": 0}])
 def test_a_sampling_that_takes_nothing_is_refused(wrong):
     with pytest.raises(ValueError, match="1 at least"):
