@@ -165,9 +165,9 @@ def test_streams_of_one_backbone_share_its_work():
     class Counted(Random):
         calls = 0
 
-        def extract(self, frames):
+        def features_of(self, clip):
             type(self).calls += 1
-            return (yield from super().extract(frames))
+            return (yield from super().features_of(clip))
 
     backbone = Counted(6)
     fused = writing_only(a=checkpoint("rgb"), b=checkpoint("rgb", seed=7))
