@@ -36,9 +36,17 @@ THUMBNAIL_MAX_WIDTH_PX = 192
 THUMBNAIL_QUALITY = 70
 
 
+FOLDER = Path(__file__).parent
+SCRIPTS = (
+    "tools.js", "svg.js", "palette.js", "unpack.js", "timeline.js", "heatmap.js",  # what rows are made of
+    "strip.js", "words.js", "attribution.js", "gates.js", "chances.js", "beam.js", "watching.js",  # what is seen
+    "trace.js", "what_if.js", "takeaway.js", "keys.js", "script.js",  # what can be done
+)  # fmt: skip
+
+
 def player() -> gr.HTML:
     """The component, empty."""
-    return component(Path(__file__).parent, "player", scripts=("tools.js", "strip.js", "script.js"))
+    return component(FOLDER, "player", scripts=SCRIPTS)
 
 
 def scene_of(clip: Clip) -> dict[str, Any]:
