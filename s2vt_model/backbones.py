@@ -76,6 +76,8 @@ class BackboneConfig:
 class Backbone(nn.Module):
     """A network without its classifier, and its preprocessing."""
 
+    frames_per_vector: int
+
     def __init__(self, config: BackboneConfig, network: nn.Module):
         super().__init__()
         if config.crop_mode not in ("squash", "center"):
@@ -120,6 +122,8 @@ class Backbone(nn.Module):
 class ImageBackbone(Backbone):
     """A timm network that looks at every frame by itself: M = N."""
 
+    frames_per_vector = 1
+
     def __init__(self, config: BackboneConfig):
         if not timm.is_model(config.architecture):  # timm would take "hf-hub:…" as an order to download
             raise ValueError(f"timm has no network “{config.architecture}”")
@@ -151,6 +155,8 @@ class FlowBackbone(ImageBackbone):
 
 class MotionBackbone(Backbone):
     """I3D over all frames at once: M = ⌈N / 8⌉. The last frame is repeated until eights are full."""
+
+    frames_per_vector = FRAMES_PER_VECTOR
 
     def __init__(self, config: BackboneConfig):
         super().__init__(config, I3D())

@@ -13,7 +13,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from s2vt_model.decoding import DecodingOptions, Hypothesis, decode
+from s2vt_model.architectures import NetworkState
+from s2vt_model.decoding import BeamWatcher, DecodingOptions, Hypothesis, Writer, decode
 from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
 from s2vt_model.models import Model, read_catalogue
@@ -190,29 +191,45 @@ class Captioner:
         features: Features,
         options: DecodingOptions | None = None,
         alpha: Mapping[str, float] | None = None,
+        prefix: Sequence[int] = (),
     ) -> Captions:
-        """Sentences about one video. Milliseconds; no CNN is involved. `alpha`: other shares than the model's own."""
+        """Sentences about one video. Milliseconds; no CNN is involved.
+
+        `alpha`: other shares than the model's own; `prefix`: the ids of words that all sentences begin with.
+        """
         began = time.perf_counter()
-        hypotheses = self.decode([features], options, alpha)[0]
+        hypotheses = self.decode([features], options, alpha, prefix)[0]
         return Captions(tuple(self._caption(h) for h in hypotheses), time.perf_counter() - began)
 
-    @torch.inference_mode()
     def decode(
         self,
         videos: Sequence[Features],
         options: DecodingOptions | None = None,
         alpha: Mapping[str, float] | None = None,
+        prefix: Sequence[int] = (),
+        watch: BeamWatcher | None = None,
     ) -> list[list[Hypothesis]]:
         """Sentences about each of several videos with features of the same streams, the best first."""
-        options = options or self.default_options
-        names = [name for name in self.streams if name in videos[0]]
-        checkpoints = [self.streams[name].checkpoint for name in names]
-        states = [c.encode([video[name] for video in videos]) for name, c in zip(names, checkpoints, strict=True)]
-        if len(names) == 1:
-            return decode(checkpoints[0].network, states[0], len(videos), options)
-        shares = share_among(check_alpha(alpha or self.alpha, list(self.streams)), names)
-        fusion = Fusion([c.network for c in checkpoints], list(shares.values()))
-        return decode(fusion, FusedState(tuple(states)), len(videos), options)
+        writer, state = self.read(videos, alpha)
+        return decode(writer, state, len(videos), options or self.default_options, prefix, watch)
+
+    @torch.inference_mode()
+    def read(
+        self, videos: Sequence[Features], alpha: Mapping[str, float] | None = None
+    ) -> tuple[Writer, NetworkState | FusedState]:
+        """What writes about videos with features of the same streams, and its state when it has read them."""
+        shares = self.shares(videos[0], alpha)
+        checkpoints = {name: self.streams[name].checkpoint for name in shares}
+        states = [c.encode([video[name] for video in videos]) for name, c in checkpoints.items()]
+        networks = [c.network for c in checkpoints.values()]
+        if len(networks) == 1:
+            return networks[0], states[0]
+        return Fusion(networks, list(shares.values())), FusedState(tuple(states))
+
+    def shares(self, features: Features, alpha: Mapping[str, float] | None = None) -> dict[str, float]:
+        """α of the streams that `features` are of, in the order in which they write; they add up to 1."""
+        names = [name for name in self.streams if name in features]
+        return share_among(check_alpha(alpha or self.alpha, list(self.streams)), names)
 
     def caption(
         self,

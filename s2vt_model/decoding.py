@@ -5,8 +5,9 @@ together. `<UNK>` is never written: probabilities are those of the words that ca
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -78,18 +79,51 @@ class Hypothesis:
         return self.log_prob / (len(self.words) + 1) ** length_exponent
 
 
+class BeamStep(NamedTuple):
+    """What one step of a beam of width K looked at: for each row b the 2 K best continuations, the best first."""
+
+    parents: Tensor  # (B, 2 K) which of the row's K beams it continues: a position among those kept a step before
+    words: Tensor  # (B, 2 K)
+    log_probs: Tensor  # (B, 2 K) of the word
+    totals: Tensor  # (B, 2 K) of the sentence so far; -inf where fewer beams were alive
+    finished: Tensor  # (B, 2 K) whether it ended and is a sentence of the result
+    kept: Tensor  # (B, K) positions of those that go on; none at the last step
+
+
+BeamWatcher = Callable[[BeamStep], None]
+
+
 @torch.inference_mode()
-def decode(writer: Writer[StateT], state: StateT, batch: int, options: DecodingOptions) -> list[list[Hypothesis]]:
+def decode(
+    writer: Writer[StateT],
+    state: StateT,
+    batch: int,
+    options: DecodingOptions,
+    prefix: Sequence[int] = (),
+    watch: BeamWatcher | None = None,
+) -> list[list[Hypothesis]]:
     """Sentences for each of the `batch` rows of `state`, the best first.
 
-    Greedy and sampling give one a row, a beam up to `beam_width`.
+    Greedy and sampling give one a row, a beam up to `beam_width`. All begin with the words of `prefix`,
+    whatever these cost; `watch` is told what a beam does. Raises `S2VTError` for a prefix that cannot be written.
     """
+    if EOS in prefix or UNK in prefix:
+        raise S2VTError("A sentence can be made to begin with words of the vocabulary only.")
+    if len(prefix) > options.max_words:
+        raise S2VTError(f"A sentence of {options.max_words} words at most cannot begin with {len(prefix)}.")
     if options.method == "beam":
-        return _beam(writer, state, batch, options)
-    return [[hypothesis] for hypothesis in _one_by_one(writer, state, batch, options)]
+        return _beam(writer, state, batch, options, prefix, watch)
+    return [[hypothesis] for hypothesis in _one_by_one(writer, state, batch, options, prefix)]
 
 
-def _one_by_one(writer: Writer, state: Selectable, batch: int, options: DecodingOptions) -> list[Hypothesis]:
+def barred(step: int) -> list[int]:
+    """What cannot be written at this step: `UNK`, and no `EOS` before there is a word."""
+    return [UNK] if step else [UNK, EOS]
+
+
+def _one_by_one(
+    writer: Writer, state: Selectable, batch: int, options: DecodingOptions, prefix: Sequence[int]
+) -> list[Hypothesis]:
     """Greedy and sampling: one word a step for each row, until all have ended."""
     words = torch.full((batch,), EOS)
     generator = None
@@ -98,7 +132,7 @@ def _one_by_one(writer: Writer, state: Selectable, batch: int, options: Decoding
     ended = torch.zeros(batch, dtype=torch.bool)
     for step in range(options.max_words + 1):
         logits, state = writer.step(words.to(state.device), state)
-        log_probs = _log_probs(logits, first=step == 0)
+        log_probs = _log_probs(logits, step, prefix)
         if options.method == "greedy":
             words = log_probs.argmax(dim=1)
         else:
@@ -114,7 +148,14 @@ def _one_by_one(writer: Writer, state: Selectable, batch: int, options: Decoding
     return [_hypothesis(ids, log_probs, options.max_words) for ids, log_probs in rows]
 
 
-def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOptions) -> list[list[Hypothesis]]:
+def _beam(
+    writer: Writer,
+    state: Selectable,
+    batch: int,
+    options: DecodingOptions,
+    prefix: Sequence[int],
+    watch: BeamWatcher | None,
+) -> list[list[Hypothesis]]:
     """Beam search for all rows at once: row b's beams are rows b·K … b·K + K - 1 of the state.
 
     Of the 2 K best continuations those ending in EOS among the first K are finished sentences, and
@@ -131,7 +172,7 @@ def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOption
 
     for step in range(options.max_words + 1):
         logits, state = writer.step(words.flatten().to(state.device), state)
-        log_probs = _log_probs(logits, first=step == 0).view(batch, width, -1)  # (B, K, V)
+        log_probs = _log_probs(logits, step, prefix).view(batch, width, -1)  # (B, K, V)
         size = log_probs.shape[-1]
         totals = scores[:, :, None] + log_probs
         best, flat = totals.flatten(1).topk(2 * width, dim=1)  # (B, 2 K)
@@ -141,12 +182,17 @@ def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOption
         costs = torch.cat([costs.gather(1, _like(parents, costs)), cost[:, :, None]], dim=2)
 
         ends = words == EOS
+        finishes = torch.zeros_like(ends)
         for b, k in ends[:, :width].nonzero().tolist():
             if len(finished[b]) < width and math.isfinite(best[b, k]):
                 finished[b].append(_hypothesis(history[b, k].tolist(), costs[b, k].tolist(), options.max_words))
-        if all(len(f) == width for f in finished):
-            break
+                finishes[b, k] = True
         go_on = ends.int().argsort(dim=1, stable=True)[:, :width]  # the first K that do not end
+        done = all(len(f) == width for f in finished)
+        if watch:
+            watch(BeamStep(parents, words, cost, best, finishes, go_on[:, :0] if done else go_on))
+        if done:
+            break
         scores, words, parents = best.gather(1, go_on), words.gather(1, go_on), parents.gather(1, go_on)
         history = history.gather(1, _like(go_on, history))
         costs = costs.gather(1, _like(go_on, costs))
@@ -160,11 +206,13 @@ def _beam(writer: Writer, state: Selectable, batch: int, options: DecodingOption
     return finished
 
 
-def _log_probs(logits: Tensor, first: bool) -> Tensor:
-    """(B, V) log-probabilities on the CPU, without UNK and, at the first step, without EOS."""
-    barred = [UNK, EOS] if first else [UNK]  # a caption has a word at least
-    logits = logits.float().cpu().index_fill(1, torch.tensor(barred), -math.inf)
-    return logits.log_softmax(dim=1)
+def _log_probs(logits: Tensor, step: int, prefix: Sequence[int]) -> Tensor:
+    """(B, V) log-probabilities on the CPU; while the prefix is written, of its word alone."""
+    log_probs = logits.float().cpu().index_fill(1, torch.tensor(barred(step)), -math.inf).log_softmax(dim=1)
+    if step >= len(prefix):
+        return log_probs
+    forced = torch.tensor([prefix[step]])
+    return torch.full_like(log_probs, -math.inf).index_copy(1, forced, log_probs[:, forced])
 
 
 def _hypothesis(ids: list[int], log_probs: list[float], max_words: int) -> Hypothesis:

@@ -1,0 +1,181 @@
+"""Film in, `Trace` out.
+
+The sentence is searched for as ever, by the networks as they are; then it is read and written once more, by
+written-out steps that remember their gates.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from s2vt_model.captioner import Captioner, Seen
+from s2vt_model.checkpoint import Checkpoint
+from s2vt_model.decoding import DecodingOptions
+from s2vt_model.frame_order import reading_order
+from s2vt_model.progress import Progress, Work
+from s2vt_model.trace.attribution import METHODS, AttributionOptions, Map
+from s2vt_model.trace.beam import BeamTree
+from s2vt_model.trace.film import Film, Footage, film_of
+from s2vt_model.trace.layers import summarise
+from s2vt_model.trace.packed import pack
+from s2vt_model.trace.question import Question, ask_about, no_frame_feature
+from s2vt_model.trace.record import Attribution, Layer, Scores, Trace, TracedStream, rounded
+from s2vt_model.trace.sanity import rank_correlation, shuffled_weights
+from s2vt_model.trace.stepped import Recording, stepped
+from s2vt_model.trace.watching import watch_prefixes
+from s2vt_model.trace.words import trace_words, written
+from s2vt_model.vocabulary import EOS
+
+
+def trace(
+    captioner: Captioner,
+    film: Film | Seen,
+    options: DecodingOptions | None = None,
+    alpha: Mapping[str, float] | None = None,
+    prefix: Sequence[int] = (),
+    attribution: AttributionOptions | None = AttributionOptions(),  # noqa: B008: frozen
+) -> Work[Trace]:
+    """The best sentence about a film, and all that led to it.
+
+    `prefix`: ids of the words that it is made to begin with; `attribution`: None to leave that part, by far the
+    longest, out. Raises what `Captioner.decode` and `film_of` raise.
+    """
+    options = options or captioner.default_options
+    if isinstance(film, Seen):
+        film = film_of(captioner, film)
+    yield Progress("trace", None, "Writing the caption")
+    tree = BeamTree(captioner.vocabulary, options.length_exponent)
+    best = captioner.decode([film.features], options, alpha, prefix, tree.grow)[0][0]
+    words = written(best)
+    texts = [captioner.vocabulary.words[i] for i in words]
+
+    shares = captioner.shares(film.features, alpha)
+    checkpoints = {name: captioner.streams[name].checkpoint for name in shares}
+    replays = {name: _replay(c, film.streams[name].features, words) for name, c in checkpoints.items()}
+    watching = yield from watch_prefixes(captioner, film, options, alpha)
+    if attribution:
+        answered = yield from _attribute(checkpoints, film, shares, words, attribution)
+    else:
+        answered = dict.fromkeys(shares, ((), None))
+    streams = (
+        _stream(name, checkpoint, shares[name], film.streams[name], replays[name][0], *answered[name])
+        for name, checkpoint in checkpoints.items()
+    )
+    logits = [replays[name][1] for name in shares]
+    return Trace(
+        model=captioner.name,
+        start_s=film.start_s,
+        duration_s=film.duration_s,
+        edits=film.edits,
+        decoding=options,
+        caption=captioner.vocabulary.decode(best.words),
+        log_prob=rounded(best.log_prob, 6),
+        finished=best.end_log_prob is not None,
+        words=trace_words(best, logits, list(shares.values()), captioner.vocabulary, len(prefix)),
+        streams=tuple(streams),
+        beam=tree.choose(texts) if options.method == "beam" else (),
+        watching=watching,
+        methods=tuple(method for method, _ in METHODS.values()) if attribution else (),
+    )
+
+
+@torch.inference_mode()
+def _replay(checkpoint: Checkpoint, features: Tensor, words: Sequence[int]) -> tuple[tuple[Layer, Layer], Tensor]:
+    """What both layers do while they read the film and write `words`, and the logits (L, V) of every step."""
+    network = stepped(checkpoint.network, Recording)
+    device = network.predict.weight.device
+    recording = Checkpoint(checkpoint.config, checkpoint.vocabulary, network, checkpoint.folder)
+    state = recording.encode([features])
+    reading = len(network.lstm2.steps)
+    inputs = torch.tensor([[EOS, *words[:-1]]], device=device)
+    logits = network.predict(network.decode(inputs, state))[0]
+    layers = (summarise(name, getattr(network, name).steps, reading) for name in ("lstm1", "lstm2"))
+    return tuple(layers), logits
+
+
+def _stream(
+    name: str,
+    checkpoint: Checkpoint,
+    share: float,
+    footage: Footage,
+    layers: tuple[Layer, Layer],
+    attribution: tuple[Attribution, ...],
+    scores: Scores | None,
+) -> TracedStream:
+    config = checkpoint.config
+    reads = config.network.architecture == "s2vt"
+    order = reading_order(config.frame_order, len(footage.frames)).tolist() if reads else []
+    return TracedStream(
+        name=name,
+        checkpoint=config.name,
+        architecture=config.network.architecture,
+        cell=config.network.cell,
+        alpha=rounded(share),
+        frames=footage.frames,
+        reading_order=tuple(order),
+        encoding_steps=len(order),
+        baseline="mean" if no_frame_feature(checkpoint.network).any() else "zero",
+        layers=layers,
+        attribution=attribution,
+        scores=scores,
+    )
+
+
+# --- attribution --------------------------------------------------------------------------------
+
+
+def _attribute(
+    checkpoints: Mapping[str, Checkpoint],
+    film: Film,
+    shares: Mapping[str, float],
+    words: Sequence[int],
+    options: AttributionOptions,
+) -> Work[dict[str, tuple[tuple[Attribution, ...], Scores]]]:
+    """Every method's map of every stream, beside that of the same networks with shuffled weights."""
+    networks = [c.network for c in checkpoints.values()]
+    shuffled = [shuffled_weights(network, options.seed) for network in networks]
+    features = [film.streams[name].features for name in checkpoints]
+    orders = [
+        reading_order(c.config.frame_order, len(x)) for c, x in zip(checkpoints.values(), features, strict=True)
+    ]
+    alpha = list(shares.values())
+    found = {}
+    for stream, name in enumerate(checkpoints):
+        question = ask_about(stream, networks, features, orders, alpha, words)
+        meaningless = ask_about(stream, shuffled, features, orders, alpha, words)
+        maps: list[Map] = []
+        randomised: list[Map] = []
+        for _, answer in METHODS.values():
+            maps.append((yield from answer(question, options)))
+            randomised.append((yield from answer(meaningless, options)))
+        found[name] = (_attributions(maps, randomised), _scores(question))
+    return found
+
+
+def _attributions(maps: Sequence[Map], randomised: Sequence[Map]) -> tuple[Attribution, ...]:
+    return tuple(
+        Attribution(
+            values=pack(own.values, 16),
+            randomised=pack(other.values, 16),
+            rank_correlations=tuple(_rounded(rank_correlation(own.values, m.values)) for m in maps),
+            randomised_correlation=_rounded(rank_correlation(own.values, other.values)),
+            completeness_error=_numbers(own.completeness_error) if own.completeness_error is not None else None,
+            window=own.window,
+        )
+        for own, other in zip(maps, randomised, strict=True)
+    )
+
+
+def _scores(question: Question) -> Scores:
+    empty = question.no_frame.expand_as(question.frames)
+    found, without = question.ask(torch.stack([question.frames, empty]))
+    return Scores(_numbers(found), _numbers(without))
+
+
+def _numbers(values: Tensor) -> tuple[float, ...]:
+    return tuple(rounded(v) for v in values.tolist())
+
+
+def _rounded(correlation: float | None) -> float | None:
+    return None if correlation is None else rounded(correlation, 4)
