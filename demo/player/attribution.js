@@ -22,7 +22,7 @@ function mapScale(method, matrix) {
 }
 
 /** Draws word × frame into `plot`; on the right, where each word is written, its surprise. */
-function drawMap(plot, view, matrix, scaleOfMap, { onPick, what }) {
+function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick }) {
   const { trace, axis, stream, word } = view;
   const rowHeight = axis.width < 560 ? ROW_PX.narrow : ROW_PX.wide;
   const { picture, height } = axis.head(word);
@@ -51,13 +51,16 @@ function drawMap(plot, view, matrix, scaleOfMap, { onPick, what }) {
     parts.push(svg("rect", { ...place, fill: "none", stroke: accent, "stroke-width": 2 }));
   }
   plot.draw(axis.width, height + rows * rowHeight + 4, parts, {
-    rows, boxes: frames, top: height, rowHeight, onPick,
-    describe: (row, column) => {
-      const { time_s } = stream.frames[column];
-      return `${quoted(trace.words[row].text)} from ${what} at ${time_s.toFixed(2)} s: ${tidy(matrix.at(row, column))} ${view.method.unit}`;
-    },
+    rows, boxes: frames, top: height, rowHeight, describe, onPick,
   });
 }
+
+/** What one cell of a map says. */
+const cellOf = ({ trace, stream, method }, matrix) => (word, position) => {
+  const { time_s, index, last_index } = stream.frames[position];
+  const what = index === last_index ? "the frame" : "the frames from";
+  return `${quoted(trace.words[word].text)} from ${what} at ${time_s.toFixed(2)} s: ${tidy(matrix.at(word, position))} ${method.unit}`;
+};
 
 function attributionRow(view, box) {
   const plot = plotIn($(".attribution-map"), "Words by frames");
@@ -84,9 +87,8 @@ function attributionRow(view, box) {
         found.completeness_error ? `Its sums miss what they should add up to by ${tidy(Math.max(...found.completeness_error.map(Math.abs)))} nat at most.` : "",
       ].filter(Boolean).join(" ");
       const colours = mapScale(method, map);
-      const what = stream.name === "motion" ? "the eight frames" : "the frame";
       drawMap(plot, view, map, colours, {
-        what,
+        describe: cellOf(view, map),
         onPick: (word, position) => view.choose({ word, position }),
       });
       $(".attribution-key").replaceChildren(legend(colours));
@@ -124,7 +126,7 @@ function sanityRow(view) {
       const found = stream.attribution[view.methodIndex];
       const matrix = paintable(method, found.randomised);
       const colours = mapScale(method, matrix);
-      drawMap(plot, view, matrix, colours, { what: "the frame, randomised network,", onPick: (word, position) => view.choose({ word, position }) });
+      drawMap(plot, view, matrix, colours, { describe: cellOf(view, matrix), onPick: (word, position) => view.choose({ word, position }) });
       $(".sanity-key").replaceChildren(legend(colours));
       const r = found.randomised_correlation;
       $(".verdict").textContent =

@@ -121,19 +121,18 @@ function survivalRow(view, box) {
       const has = stream.layers.some(({ survival }) => survival);
       box.hidden = !has;
       if (!has) return;
-      const colours = scale(-4, 0, "");
-      const decades = { ...colours, level: (p) => Math.round(clamp(1 + Math.log10(Math.max(p, 1e-9)) / 4, 0, 1) * LEVELS) };
-      const sequential = scale(0, 1, "");
+      const colours = scale(0, 1, "");
       stream.layers.forEach(({ survival }, i) => {
         const order = stream.reading_order;
         const step = order.map((_, position) => order.indexOf(position));
         const matrix = { at: (row, position) => survival.at(step[position], row) };
-        drawMap(plots[i], view, matrix, { ...decades, colour: sequential.colour }, {
-          what: "the frame",
+        drawMap(plots[i], view, matrix, colours, {
+          describe: (word, position) =>
+            `Of what the frame at ${stream.frames[position].time_s.toFixed(2)} s wrote, ${percent(matrix.at(word, position))} is left at ${quoted(trace.words[word].text)}`,
           onPick: (word, position) => view.choose({ word, position }),
         });
       });
-      $(".survival-key").replaceChildren(legend({ ...sequential, limits: [0.0001, 1] }, ["forgotten", "kept"]));
+      $(".survival-key").replaceChildren(legend(colours, ["forgotten", "kept"]));
     },
   };
 }

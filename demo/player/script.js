@@ -97,7 +97,7 @@ const panel = tracePanel({
   words,
   onSeek: goTo,
   onAsk: (wish) => trigger("what_if", { look: record.look, ...wish }),
-  canAsk: !isSavedPage,
+  canAsk: () => !isSavedPage && !record.is_stored,
 });
 const wonder = whatIf(panel);
 const chosenIsTraced = () => panel.original?.caption === record.candidates[chosen].text;
@@ -107,11 +107,11 @@ takeaway({
   stem: () => record.name.replace(/\.[^.]*$/, ""),
   json: () => JSON.stringify(told.trace),
   subtitles: () => told.subtitles,
-  onPage: () => trigger("save_page", { look: record.look }),
+  onPage: () => trigger("save_page", { record: { ...record, trace: undefined }, told }),
 });
 
 function hearTrace(message) {
-  told = message;
+  told = { trace: message.trace, subtitles: message.subtitles };
   wonder.forget();
   panel.show(unpackTrace(message.trace));
   $(".untraced").hidden = chosenIsTraced();
@@ -186,10 +186,10 @@ function draw(next) {
   $(".player").toggleAttribute("data-stored", Boolean(record.is_stored));
   panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.forget();
-  wonder.offer(record.endings ?? []);
+  wonder.offer(record.endings);
   $(".usage").textContent = record.usage;
   const looking = record.is_stored
-    ? "Stored with the page; the model is having its own look"
+    ? "Stored with the page"
     : record.seconds
     ? `Reading took ${duration(record.seconds.read)}, features ${duration(record.seconds.features)}`
     : "Nothing had to be looked at again: the features were kept";

@@ -14,7 +14,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     time_s: 0, // of the film
     streamIndex: 0,
     methodIndex: 0,
-    canAsk,
+    get canAsk() {
+      return canAsk();
+    },
     get stream() {
       return view.trace.streams[view.streamIndex];
     },
@@ -74,8 +76,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   }
 
   function redraw() {
-    if (!view.trace || panel.hidden) return;
-    view.axis = timeAxis(view.trace, Math.floor(panel.clientWidth));
+    const width = Math.floor(panel.clientWidth);
+    if (!view.trace || !width) return; // nothing to show, or nowhere to show it
+    view.axis = timeAxis(view.trace, width);
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
     words.choose(view.trace === original ? view.word : null);
@@ -97,7 +100,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
 
   function follow(time_s) {
     view.time_s = time_s;
-    if (!view.trace || panel.hidden) return;
+    if (!view.axis || !view.trace) return;
     const slot_s = slotOf(time_s);
     panel.style.setProperty("--cursor", slot_s === null ? "-9px" : `${view.axis.xOf(slot_s).toFixed(2)}px`);
     panel.dataset.cursor = slot_s ?? "";
@@ -138,7 +141,6 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     view.methodIndex = Math.max(named, 0);
     if (before?.caption !== trace.caption) view.word = mostSurprising(trace);
     panel.hidden = false;
-    panel.setAttribute("aria-busy", "false");
     drawStreams();
     redraw();
   }
@@ -164,7 +166,6 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     },
     /** A new sentence was written, and its trace is not there yet. */
     wait(isOther) {
-      panel.setAttribute("aria-busy", "true");
       if (!isOther) return;
       panel.hidden = true;
       view.trace = original = null;

@@ -5,6 +5,7 @@ function whatIf(panel) {
   const { view } = panel;
   const box = $(".what-if");
   const pair = $(".pair");
+  const edits = $(".edits");
   const back = $(".back");
   let after = null; // {title, trace}
 
@@ -21,6 +22,7 @@ function whatIf(panel) {
     else if (edit === "ending") ask({ kind: "ending", example: Number($(".endings").value), from_s: seconds("ending-from") });
     else ask({ kind: edit });
   });
+  box.addEventListener("toggle", draw);
   back.addEventListener("click", () => lookThrough(false));
 
   function lookThrough(isAfter) {
@@ -46,6 +48,7 @@ function whatIf(panel) {
   }
 
   function drawSideMap(map, trace) {
+    if (!map.clientWidth) return; // the section is shut
     const stream = trace.streams[Math.min(view.streamIndex, trace.streams.length - 1)];
     const methodIndex = Math.max(trace.methods.findIndex(({ name }) => name === view.method?.name), 0);
     const found = stream.attribution[methodIndex];
@@ -53,7 +56,7 @@ function whatIf(panel) {
     const method = trace.methods[methodIndex];
     const matrix = paintable(method, found.values);
     const own = { trace, stream, method, word: null, axis: timeAxis(trace, Math.floor(map.clientWidth)) };
-    drawMap(plotIn(map, `Words by frames, ${method.title}`), own, matrix, mapScale(method, matrix), { what: "the frame", onPick() {} });
+    drawMap(plotIn(map, `Words by frames, ${method.title}`), own, matrix, mapScale(method, matrix), { describe: cellOf(own, matrix), onPick() {} });
   }
 
   function draw() {
@@ -74,6 +77,7 @@ function whatIf(panel) {
   return {
     /** The clips whose endings there are. */
     offer(titles) {
+      edits.disabled = !titles.length;
       $(".endings").replaceChildren(
         ...titles.map((title, i) => {
           const option = make("option", "", title);

@@ -1,0 +1,66 @@
+"""From what was watched to its trace, as the player is told of it; and the whole page as one file.
+
+As script.js is told, in JSON; `look` says which frames are meant:
+
+    look, trace, subtitles{srt, vtt}                         s2vt_model/trace/SCHEMA.md says what a trace holds
+    look, page{path, name}                                   a saved page, ready to be fetched
+    no_answer                                                no trace and no what-if will come; why is said elsewhere
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demo.engine import Engine
+from demo.watching import Watched, shares_for
+from s2vt_model.progress import Work
+from s2vt_model.subtitles import srt, vtt
+
+if TYPE_CHECKING:
+    from s2vt_model.captioner import Captioner
+    from s2vt_model.decoding import DecodingOptions
+    from s2vt_model.trace import Film
+
+
+def film_in(captioner: Captioner, watched: Watched) -> Film:
+    """What `captioner` saw of what was watched."""
+    from s2vt_model.captioner import Seen  # here, as it imports torch
+    from s2vt_model.trace import film_of
+
+    return film_of(captioner, Seen(watched.clips, watched.views, captioner.features(watched.views), 0.0, 0.0))
+
+
+def trace_message(
+    engine: Engine, watched: Watched, options: DecodingOptions, shares: Mapping[str, float] | None
+) -> Work[str]:
+    """Trace the sentence that `watching.write` wrote. No CNN is involved."""
+    from s2vt_model.trace import trace
+
+    captioner = yield from engine.captioner(watched.wish.model)
+    film = film_in(captioner, watched)
+    found = yield from trace(captioner, film, options, shares_for(captioner, shares))
+    return json.dumps({"look": watched.scene["look"], **told_of(json.loads(found.to_json()))})
+
+
+def told_of(trace: dict[str, Any]) -> dict[str, Any]:
+    """A trace as the player is told of it; `trace` is its JSON."""
+    start_s, end_s = trace["start_s"], trace["start_s"] + trace["duration_s"]
+    caption = trace["caption"]
+    return {
+        "trace": trace,
+        "subtitles": {"srt": srt(caption, start_s, end_s), "vtt": vtt(caption, start_s, end_s)},
+    }
+
+
+def no_answer_message() -> str:
+    """What the player is told when none will come; each one differs, or Gradio would see no change."""
+    return json.dumps({"no_answer": time.monotonic_ns()})
+
+
+def page_message(look: str, file: Path, video: str) -> str:
+    """What the player is told when a page was saved."""
+    return json.dumps({"look": look, "page": {"path": str(file), "name": f"{Path(video).stem}.html"}})
