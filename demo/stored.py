@@ -1,6 +1,7 @@
-"""What the page shows of an example before any weight is loaded: its video, its caption, and its trace.
+"""What the player shows of a decoding of which only the trace is there: an example's, before any weight is loaded,
+or one that was made on the command line.
 
-The traces lie beside the clips; `python -m scripts.trace_examples` makes them.
+The examples' traces lie beside the clips; `python -m scripts.trace_examples` makes them.
 """
 
 from __future__ import annotations
@@ -8,34 +9,46 @@ from __future__ import annotations
 import json
 import math
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from demo.examples import Example
 from demo.player import said_of, thumbnail
 from demo.tracing import told_of
 from s2vt_model.capture import cv2, open_video, timeline
 
+NO_PICTURE = np.full((90, 160, 3), 128, np.uint8)
+END = "<EOS>"
+
 
 @lru_cache
 def stored_record(example: Example, model: str | None) -> dict[str, Any] | None:
-    """The record of an example, as the player is told it; None where there is none by that model."""
+    """The record of an example with its trace, as the player is told it; None where there is none by that model."""
     if not example.trace.is_file():
         return None
-    trace = json.loads(example.trace.read_text(encoding="utf-8"))
-    if model not in (None, trace["model"]):
+    told = told_of(example.trace.read_text(encoding="utf-8"))
+    if model not in (None, told["trace"]["model"]):
         return None
+    return {**record_of(told["trace"], example.path), **told, "is_stored": True}
+
+
+def record_of(trace: dict[str, Any], video: Path | None) -> dict[str, Any]:
+    """The record of a traced decoding; its frames are grey where there is no `video`. Raises `VideoError`."""
     frames = trace["streams"][0]["frames"]
-    pictures = _pictures(example, {frame["index"] for frame in frames})
-    words = [word for word in trace["words"] if word["text"] != "<EOS>"]
+    pictures = _pictures(video, {frame["index"] for frame in frames}) if video else {}
+    blank = thumbnail(NO_PICTURE)
+    usage = f"The model saw {len(frames)} frames, from {frames[0]['time_s']:.1f} s to {frames[-1]['time_s']:.1f} s."
     return {
-        "name": example.path.name,
-        "video": str(example.path),
+        "name": video.name if video else "a trace without its video",
+        "video": str(video or ""),
         "is_preview": False,
         "preview_until_s": None,
-        "look": f"stored {example.path.name}",
-        "is_stored": True,
-        "usage": f"The model saw {len(frames)} frames, from {frames[0]['time_s']:.1f} s to {frames[-1]['time_s']:.1f} s.",
-        "frames": [{"time_s": frame["time_s"], "image": pictures[frame["index"]]} for frame in frames],
+        "endings": [],
+        "look": f"the trace of {video}",
+        "usage": usage,
+        "frames": [{"time_s": f["time_s"], "image": pictures.get(f["index"], blank)} for f in frames],
         "seconds": None,
         "method": said_of(*(trace["decoding"][key] for key in ("method", "beam_width", "temperature", "seed"))),
         "candidates": [
@@ -43,18 +56,20 @@ def stored_record(example: Example, model: str | None) -> dict[str, Any] | None:
                 "text": trace["caption"],
                 "prob": math.exp(trace["log_prob"]),
                 "finished": trace["finished"],
-                "words": [{"text": word["text"], "prob": math.exp(word["log_prob"])} for word in words],
+                "words": [
+                    {"text": word["text"], "prob": math.exp(word["log_prob"])}
+                    for word in trace["words"]
+                    if word["text"] != END
+                ],
             }
         ],
         "seconds_to_write": None,
-        "endings": [],
-        **told_of(trace),
     }
 
 
-def _pictures(example: Example, indices: set[int]) -> dict[int, str]:
+def _pictures(video: Path, indices: set[int]) -> dict[int, str]:
     """Thumbnails of the frames of these numbers."""
-    capture = open_video(example.path)
+    capture = open_video(video)
     try:
         found = {}
         for index, _, _ in timeline(capture):

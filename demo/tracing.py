@@ -43,11 +43,12 @@ def trace_message(
     captioner = yield from engine.captioner(watched.wish.model)
     film = film_in(captioner, watched)
     found = yield from trace(captioner, film, options, shares_for(captioner, shares))
-    return json.dumps({"look": watched.scene["look"], **told_of(json.loads(found.to_json()))})
+    return json.dumps({"look": watched.scene["look"], **told_of(found.to_json())})
 
 
-def told_of(trace: dict[str, Any]) -> dict[str, Any]:
-    """A trace as the player is told of it; `trace` is its JSON."""
+def told_of(trace_json: str) -> dict[str, Any]:
+    """A trace as the player is told of it."""
+    trace = json.loads(trace_json)
     start_s, end_s = trace["start_s"], trace["start_s"] + trace["duration_s"]
     caption = trace["caption"]
     return {

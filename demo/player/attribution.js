@@ -21,8 +21,8 @@ function mapScale(method, matrix) {
   return matrix.values.some((value) => value < 0) ? scale(-most, most, method.unit) : scale(0, most, method.unit);
 }
 
-/** Draws word × frame into `plot`; on the right, where each word is written, its surprise. */
-function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick }) {
+/** Draws word × frame into `plot`; on the right, where each word is written; there its surprise, if that is wanted. */
+function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick, withSurprise = true }) {
   const { trace, axis, stream, word } = view;
   const rowHeight = axis.width < 560 ? ROW_PX.narrow : ROW_PX.wide;
   const { picture, height } = axis.head(word);
@@ -37,10 +37,10 @@ function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick }) {
     const share = clamp(-log_prob / SURPRISE_NAT, 0, 1);
     parts.push(
       label(axis.gutter - 8, y, cut(spoken(written), axis.gutter - 8), { ...look, "text-anchor": "end" }),
-      svg("rect", { x, y: y - rowHeight / 2 + 1, width, height: rowHeight - 2, fill: above, "fill-opacity": share }),
+      svg("rect", { x, y: y - rowHeight / 2 + 1, width, height: rowHeight - 2, fill: above, "fill-opacity": withSurprise ? share : 0 }),
       svg("rect", { x, y: y - rowHeight / 2 + 1, width, height: rowHeight - 2, fill: "none", stroke: faint, "stroke-width": 0.5 }),
     );
-    if (width > 40) parts.push(label(x + width / 2, y, percent(Math.exp(log_prob)), { fill: text, "text-anchor": "middle", "font-size": 11 }));
+    if (withSurprise && width > 40) parts.push(label(x + width / 2, y, percent(Math.exp(log_prob)), { fill: text, "text-anchor": "middle", "font-size": 11 }));
   });
   const value = (row, column) => matrix.at(row, column);
   parts.push(cells({ rows, boxes: frames, top: height, rowHeight, scale: scaleOfMap, value }));
@@ -126,7 +126,11 @@ function sanityRow(view) {
       const found = stream.attribution[view.methodIndex];
       const matrix = paintable(method, found.randomised);
       const colours = mapScale(method, matrix);
-      drawMap(plot, view, matrix, colours, { describe: cellOf(view, matrix), onPick: (word, position) => view.choose({ word, position }) });
+      drawMap(plot, view, matrix, colours, {
+        describe: cellOf(view, matrix),
+        onPick: (word, position) => view.choose({ word, position }),
+        withSurprise: false,
+      });
       $(".sanity-key").replaceChildren(legend(colours));
       const r = found.randomised_correlation;
       $(".verdict").textContent =

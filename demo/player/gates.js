@@ -130,6 +130,7 @@ function survivalRow(view, box) {
           describe: (word, position) =>
             `Of what the frame at ${stream.frames[position].time_s.toFixed(2)} s wrote, ${percent(matrix.at(word, position))} is left at ${quoted(trace.words[word].text)}`,
           onPick: (word, position) => view.choose({ word, position }),
+          withSurprise: false,
         });
       });
       $(".survival-key").replaceChildren(legend(colours, ["forgotten", "kept"]));

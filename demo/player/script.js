@@ -121,6 +121,8 @@ function hearTrace(message) {
 
 function drawVideo() {
   $(".name").textContent = record.name;
+  $(".screen").hidden = !record.video;
+  if (!record.video) return; // a saved trace without its film
   const ends = record.preview_until_s === null ? "" : ` of its first ${Math.floor(record.preview_until_s)} s`;
   $(".note").textContent = record.is_preview
     ? `Shown as a small, silent preview${ends}: browsers do not play this format. The model saw the original.`
