@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="open a trace of “s2vt_model caption FILE --trace out.json” in the browser")
     show.add_argument("trace", type=Path, metavar="TRACE", help="the JSON file")
-    show.add_argument("--video", type=Path, metavar="FILE", help="the video that was captioned, to play it with its trace")
+    show.add_argument("--video", type=Path, metavar="FILE", help="the video it is about, to play along")
     show.add_argument("--out", type=Path, metavar="FILE", help="write the page there, and open nothing")
     options = parser.parse_args(arguments)
     try:

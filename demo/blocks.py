@@ -39,6 +39,7 @@ from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, stat
 from demo.stored import stored_record
 from demo.trace_view import TraceView, TraceWish
 from demo.watching import Watched, Wish, watch, with_preview, write
+from demo.what_if_view import WhatIfView
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Progress, finish
 
@@ -89,6 +90,7 @@ class Page:
         self.player = player()
         self.motion = MotionView(self.engine, self.player, self.watched)
         self.trace = TraceView(self.engine, self.player, self.watched)
+        self.what_if = WhatIfView(self.engine, self.player, self.watched, self.trace.wish)
         self.shares = sliders()
         self.comparison = CompareView(self.engine, self.watched)
         with gr.Row(visible=False, elem_id="panel") as self.panel:
@@ -111,9 +113,10 @@ class Page:
             **busy(self.status),
         )
         chosen = {
-            "outputs": {self.wish, self.status, self.stop, self.upload} 
+            "outputs": {self.wish, self.status, self.stop, self.upload}
             | self.motion.outputs
             | self.trace.outputs
+            | self.what_if.outputs
             | self.comparison.outputs,
         }
         model = self.menu.choice
@@ -121,7 +124,13 @@ class Page:
         gr.on(
             [self.gallery.click, self.upload.upload, self.read_part.click, model.input],
             None,
-            cancels=[look, self.motion.measuring, self.trace.tracing, self.comparison.comparing],
+            cancels=[
+                look,
+                self.motion.measuring,
+                self.trace.tracing,
+                self.what_if.wondering,
+                self.comparison.comparing,
+            ],
             api_visibility="private",
         )
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
@@ -142,7 +151,7 @@ class Page:
         told = {
             "inputs_kwargs": {"watched": self.watched, "shares": self.shares, **self.controls.inputs},
             "outputs": {self.status, self.player, self.panel, self.comparison.button, self.trace.wish},
-            "cancels": self.trace.tracing,
+            "cancels": [self.trace.tracing, self.what_if.wondering],
             "concurrency_id": "write",
             "concurrency_limit": WRITERS,
         }
@@ -214,6 +223,7 @@ class Page:
             self.upload: None,
             **self.motion.without_motion(silent()),
             **self.trace.silenced(),
+            **self.what_if.silenced(),
             **self.comparison.cleared(),
         }
 
@@ -224,7 +234,8 @@ class Page:
             yield {self.wish: None}  # it was given up; an event that says nothing would empty its outputs
             return
         try:
-            watched = yield from reported(watch(self.engine, wish, before, served_file(self.player, ".webm")), self.status)
+            preview_file = served_file(self.player, ".webm")
+            watched = yield from reported(watch(self.engine, wish, before, preview_file), self.status)
         except S2VTError as error:
             yield self._given_up(problem(str(error)))
         except Exception:

@@ -6,7 +6,6 @@ The examples' traces lie beside the clips; `python -m scripts.trace_examples` ma
 
 from __future__ import annotations
 
-import json
 import math
 from functools import lru_cache
 from pathlib import Path

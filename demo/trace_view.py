@@ -57,7 +57,7 @@ class TraceView:
             **busy(self.status, TRACES),
         )
         self.stop.click(None, cancels=self.tracing, api_visibility="private").then(
-            lambda: self.ended(note("Stopped. The caption stays; its trace was not made.")), outputs=self.outputs, **QUIET
+            lambda: self.ended(note("Stopped: the caption has no trace.")), outputs=self.outputs, **QUIET
         )
         self.player.save_page(self.on_save, inputs=watched, outputs={self.status, self.player}, **QUIET)
 
@@ -83,9 +83,7 @@ class TraceView:
             return
         yield {self.stop: gr.Button(visible=True)}
         try:
-            message = yield from reported(
-                trace_message(self.engine, watched, wish.options, wish.shares), self.status
-            )
+            message = yield from reported(trace_message(self.engine, watched, wish.options, wish.shares), self.status)
         except S2VTError as error:
             yield self.ended(problem(str(error)))
         except Exception:

@@ -121,7 +121,7 @@ def write(
 
 
 def shares_for(captioner: Captioner, shares: Mapping[str, float] | None) -> Mapping[str, float] | None:
-    """What the sliders say, where they are this model's. The sliders may still be those of a model that was chosen since, while this one's video is being watched."""
+    """The sliders may still be those of a model that was chosen since, while this one's video is being watched."""
     return shares if shares and set(shares) == set(captioner.streams) else None
 
 

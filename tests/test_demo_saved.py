@@ -64,7 +64,9 @@ def test_a_page_that_was_saved_plays_offline(page, opened, tmp_path):
 
 
 @needs_chromium
-@pytest.mark.parametrize(("kind", "ending"), [("Trace, JSON", ".trace.json"), ("Subtitles, SRT", ".srt"), ("Subtitles, VTT", ".vtt")])
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("Trace, JSON", ".trace.json"), ("Subtitles, SRT", ".srt"), ("Subtitles, VTT", ".vtt")]
+)
 def test_files_can_be_taken_away(page, tmp_path, kind, ending):
     choose_example(page, 1)
     traced(page)
@@ -122,7 +124,7 @@ def test_streams_and_cells_of_all_kinds_are_shown(opened, tmp_path, cell):
     shown.get_by_label("motion · α 0.50").check()
     assert shown.locator(".quantity option").count() == {"lstm": 6, "gru": 4, "rnn": 1}[cell]
     assert shown.locator("details[data-row=survival]").is_visible() == (cell != "rnn")
-    assert shown.locator(".chance small").first.inner_text().startswith("rgb 60 % · motion 48 %")
+    assert shown.locator(".chance small").first.inner_text().startswith("rgb 30 % · motion 24 %")
 
 
 def test_what_is_no_trace_is_a_sentence(tmp_path, capsys):

@@ -304,7 +304,9 @@ def test_weight_and_time_of_a_long_film(browser, captioner, tmp_path):
     message = finish(trace_message(engine, watched, captioner.default_options, None))
     trace = json.loads(message)["trace"]
     size = len(json.dumps(trace, separators=(",", ":")))
-    print(f"\n{len(trace['streams'][0]['frames'])} frames (at most {sampled}), {len(trace['words'])} words: {size / 1000:.0f} kB")
+    print(
+        f"\n{len(trace['streams'][0]['frames'])} frames (at most {sampled}), {len(trace['words'])} words: {size / 1000:.0f} kB"
+    )
     assert size < 400_000
 
 

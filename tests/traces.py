@@ -49,7 +49,8 @@ def made_trace(
         "beam": _beam(words),
         "watching": [
             {"time_s": k * FRAME_GAP_S, "frames": [k + 1] * len(streams),
-             "caption": " ".join(sentence if k > frames // 2 else ("a", "cat", *sentence[2:])), "log_prob": -5 + k / frames}
+             "caption": " ".join(sentence if k > frames // 2 else ("a", "cat", *sentence[2:])),
+             "log_prob": -5 + k / frames}
             for k in range(frames)
         ],
         "methods": [
@@ -63,8 +64,8 @@ def _word(text: str, at: int, streams: int) -> dict[str, Any]:
     others = ["cat", "man", "<EOS>", "woman", "person", "ball", "car", "horse", "table"]
     shares = [0.6 - 0.05 * at, *(0.2 / 2**k for k in range(len(others)))]
     return {
-        "text": text, "log_prob": float(np.log(shares[0])), "forced": False, "entropy": 1.5, "p_end": 0.05 if at else 0.0,
-        "barred": 0.01, "streams": [shares[0]] * streams,
+        "text": text, "log_prob": float(np.log(shares[0])), "forced": False, "entropy": 1.5,
+        "p_end": 0.05 if at else 0.0, "barred": 0.01, "streams": [shares[0]] * streams,
         "candidates": [
             {"text": word, "p": p, "streams": [p * (1 - 0.2 * s) for s in range(streams)]}
             for word, p in zip([text, *others], shares, strict=True)

@@ -37,10 +37,28 @@ function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick, withSurpris
     const share = clamp(-log_prob / SURPRISE_NAT, 0, 1);
     parts.push(
       label(axis.gutter - 8, y, cut(spoken(written), axis.gutter - 8), { ...look, "text-anchor": "end" }),
-      svg("rect", { x, y: y - rowHeight / 2 + 1, width, height: rowHeight - 2, fill: above, "fill-opacity": withSurprise ? share : 0 }),
-      svg("rect", { x, y: y - rowHeight / 2 + 1, width, height: rowHeight - 2, fill: "none", stroke: faint, "stroke-width": 0.5 }),
+      svg("rect", {
+        x,
+        y: y - rowHeight / 2 + 1,
+        width,
+        height: rowHeight - 2,
+        fill: above,
+        "fill-opacity": withSurprise ? share : 0,
+      }),
+      svg("rect", {
+        x,
+        y: y - rowHeight / 2 + 1,
+        width,
+        height: rowHeight - 2,
+        fill: "none",
+        stroke: faint,
+        "stroke-width": 0.5,
+      }),
     );
-    if (withSurprise && width > 40) parts.push(label(x + width / 2, y, percent(Math.exp(log_prob)), { fill: text, "text-anchor": "middle", "font-size": 11 }));
+    if (withSurprise && width > 40)
+      parts.push(
+        label(x + width / 2, y, percent(Math.exp(log_prob)), { fill: text, "text-anchor": "middle", "font-size": 11 }),
+      );
   });
   const value = (row, column) => matrix.at(row, column);
   parts.push(cells({ rows, boxes: frames, top: height, rowHeight, scale: scaleOfMap, value }));
@@ -51,16 +69,23 @@ function drawMap(plot, view, matrix, scaleOfMap, { describe, onPick, withSurpris
     parts.push(svg("rect", { ...place, fill: "none", stroke: accent, "stroke-width": 2 }));
   }
   plot.draw(axis.width, height + rows * rowHeight + 4, parts, {
-    rows, boxes: frames, top: height, rowHeight, describe, onPick,
+    rows,
+    boxes: frames,
+    top: height,
+    rowHeight,
+    describe,
+    onPick,
   });
 }
 
 /** What one cell of a map says. */
-const cellOf = ({ trace, stream, method }, matrix) => (word, position) => {
-  const { time_s, index, last_index } = stream.frames[position];
-  const what = index === last_index ? "the frame" : "the frames from";
-  return `${quoted(trace.words[word].text)} from ${what} at ${time_s.toFixed(2)} s: ${tidy(matrix.at(word, position))} ${method.unit}`;
-};
+const cellOf =
+  ({ trace, stream, method }, matrix) =>
+  (word, position) => {
+    const { time_s, index, last_index } = stream.frames[position];
+    const what = index === last_index ? "the frame" : "the frames from";
+    return `${quoted(trace.words[word].text)} from ${what} at ${time_s.toFixed(2)} s: ${tidy(matrix.at(word, position))} ${method.unit}`;
+  };
 
 function attributionRow(view, box) {
   const plot = plotIn($(".attribution-map"), "Words by frames");
@@ -84,14 +109,20 @@ function attributionRow(view, box) {
       $(".definition").textContent = [
         method.definition,
         found.window > 1 ? `Here ${found.window} neighbouring frames are covered at a time.` : "",
-        found.completeness_error ? `Its sums miss what they should add up to by ${tidy(Math.max(...found.completeness_error.map(Math.abs)))} nat at most.` : "",
-      ].filter(Boolean).join(" ");
+        found.completeness_error
+          ? `Its sums miss what they should add up to by ${tidy(Math.max(...found.completeness_error.map(Math.abs)))} nat at most.`
+          : "",
+      ]
+        .filter(Boolean)
+        .join(" ");
       const colours = mapScale(method, map);
       drawMap(plot, view, map, colours, {
         describe: cellOf(view, map),
         onPick: (word, position) => view.choose({ word, position }),
       });
-      $(".attribution-key").replaceChildren(legend(colours));
+      $(".attribution-key").replaceChildren(
+        legend(colours, colours.limits[0] < 0 ? ["against the word,", "for it"] : undefined),
+      );
     },
   };
 }
@@ -104,7 +135,11 @@ function sanityRow(view) {
     const { trace, stream } = view;
     const grid = make("table", "");
     const head = make("tr", "");
-    head.append(make("td", ""), ...trace.methods.map(({ title }) => make("th", "", title)), make("th", "", "randomised"));
+    head.append(
+      make("td", ""),
+      ...trace.methods.map(({ title }) => make("th", "", title)),
+      make("th", "", "randomised"),
+    );
     const body = stream.attribution.map((found, i) => {
       const line = make("tr", "");
       line.append(make("th", "", trace.methods[i].title));
@@ -115,7 +150,15 @@ function sanityRow(view) {
       }
       return line;
     });
-    grid.append(make("caption", "", "Rank correlation over the frames (Spearman’s), mean over the words: 1 the same order, 0 no relation"), head, ...body);
+    grid.append(
+      make(
+        "caption",
+        "",
+        "Rank correlation over the frames (Spearman’s), mean over the words: 1 the same order, 0 no relation",
+      ),
+      head,
+      ...body,
+    );
     return grid;
   }
 
@@ -137,7 +180,9 @@ function sanityRow(view) {
         r === null
           ? "The two cannot be ranked against each other here."
           : `${method.title}: the order of frames agrees with that of the randomised network at ${r.toFixed(2)}. ` +
-            (Math.abs(r) > 0.5 ? "That is much: this map may show the film and the method rather than what was learned." : "The further from 1, the more of the map comes from what was learned.");
+            (Math.abs(r) > 0.5
+              ? "That is much: this map may show the film and the method rather than what was learned."
+              : "The further from 1, the more of the map comes from what was learned.");
       $(".correlations").replaceChildren(table());
     },
   };

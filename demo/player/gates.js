@@ -33,13 +33,41 @@ function gatesRow(view, box) {
     const y = (value) => top + SUMMARY_PX * (1 - (value - low) / (high - low || 1));
     const group = svg("g");
     const bars = (shares, fill, at) =>
-      boxes.map(([x, w], step) => svg("rect", { x, width: w, y: at(shares[step]), height: SUMMARY_PX * shares[step], fill, "fill-opacity": 0.45 }));
+      boxes.map(([x, w], step) =>
+        svg("rect", {
+          x,
+          width: w,
+          y: at(shares[step]),
+          height: SUMMARY_PX * shares[step],
+          fill,
+          "fill-opacity": 0.45,
+        }),
+      );
     if (quantity.low) {
-      group.append(...bars(quantity.high, above, () => top), ...bars(quantity.low, below, (share) => top + SUMMARY_PX * (1 - share)));
+      group.append(
+        ...bars(quantity.high, above, () => top),
+        ...bars(quantity.low, below, (share) => top + SUMMARY_PX * (1 - share)),
+      );
     }
     group.append(
-      svg("rect", { x: axis.gutter, y: top, width: axis.width - axis.gutter, height: SUMMARY_PX, fill: "none", stroke: line }),
-      ...boxes.map(([x, w], step) => svg("line", { x1: x, x2: x + w, y1: y(quantity.mean[step]), y2: y(quantity.mean[step]), stroke: text, "stroke-width": 2 })),
+      svg("rect", {
+        x: axis.gutter,
+        y: top,
+        width: axis.width - axis.gutter,
+        height: SUMMARY_PX,
+        fill: "none",
+        stroke: line,
+      }),
+      ...boxes.map(([x, w], step) =>
+        svg("line", {
+          x1: x,
+          x2: x + w,
+          y1: y(quantity.mean[step]),
+          y2: y(quantity.mean[step]),
+          stroke: text,
+          "stroke-width": 2,
+        }),
+      ),
       label(axis.gutter - 8, top + 6, tidy(high), { "text-anchor": "end", fill: faint, "font-size": 11 }),
       label(axis.gutter - 8, top + SUMMARY_PX - 6, tidy(low), { "text-anchor": "end", fill: faint, "font-size": 11 }),
       label(axis.gutter - 8, top + SUMMARY_PX / 2, "mean", { "text-anchor": "end", "font-size": 11 }),
@@ -60,15 +88,26 @@ function gatesRow(view, box) {
     const every = zoom.checked ? 1 : 16;
     layer.units.forEach((unit, row) => {
       if (row % every) return;
-      parts.push(label(axis.gutter - 8, top + (row + 0.5) * rowHeight, `unit ${unit}`, { "text-anchor": "end", fill: ink().faint, "font-size": 10 }));
+      parts.push(
+        label(axis.gutter - 8, top + (row + 0.5) * rowHeight, `unit ${unit}`, {
+          "text-anchor": "end",
+          fill: ink().faint,
+          "font-size": 10,
+        }),
+      );
     });
-    parts.push(cells({ rows, boxes, top, rowHeight, scale: colours, value: (row, step) => quantity.units.at(step, row) }));
+    parts.push(
+      cells({ rows, boxes, top, rowHeight, scale: colours, value: (row, step) => quantity.units.at(step, row) }),
+    );
     const when = (step) =>
       step < stream.encoding_steps
         ? `reading the frame at ${stream.frames[stream.reading_order[step]].time_s.toFixed(2)} s`
         : `writing ${quoted(trace.words[step - stream.encoding_steps].text)}`;
     plot.draw(axis.width, top + rows * rowHeight + 4, parts, {
-      rows, boxes, top, rowHeight,
+      rows,
+      boxes,
+      top,
+      rowHeight,
       describe(row, step) {
         const text = `unit ${layer.units[row]} of ${layer.name.toUpperCase()}, ${when(step)}: ${chosen} = ${tidy(quantity.units.at(step, row))}`;
         const last = stream.encoding_steps + (view.word ?? trace.words.length - 1);
@@ -102,7 +141,8 @@ function gatesRow(view, box) {
     const colours = found[0].low ? scale(0, 1, "") : scale(-most, most, "");
     stream.layers.forEach((layer, i) => {
       const kind = stream.cell.toUpperCase();
-      $(`.layer:nth-of-type(${i + 1}) h4`).textContent = `${kind} ${i + 1}: ${layer.units.length} of its ${layer.size} units`;
+      $(`.layer:nth-of-type(${i + 1}) h4`).textContent =
+        `${kind} ${i + 1}: ${layer.units.length} of its ${layer.size} units`;
       drawLayer(plots[i], layer, colours);
     });
     $(".gates-key").replaceChildren(legend(colours, found[0].low ? ["shut", "open"] : undefined));

@@ -1,6 +1,8 @@
 // A plot on the axis: an SVG, the one cursor's line, and cells that pointer and arrow keys can ask for their numbers.
 // In scope: tools.js, svg.js, palette.js.
 
+const HINT = "Point at a cell, or go there with the arrow keys, for its numbers.";
+
 /** rows × boxes.length cells as one path a colour. boxes: [x, width] of each column. */
 function cells({ rows, boxes, top, rowHeight, scale: { level, colour }, value }) {
   const paths = new Map();
@@ -21,6 +23,10 @@ function cells({ rows, boxes, top, rowHeight, scale: { level, colour }, value })
 /** The box that holds a plot: `draw` fills it anew, `cells` makes it answer. */
 function plotIn(box, name) {
   const readout = make("output", "readout");
+  const say = (text) => {
+    readout.textContent = text || HINT;
+    readout.classList.toggle("hint", !text);
+  };
   const frame = make("div", "plot");
   const cursor = make("i", "cursor");
   const mark = svg("rect", { fill: "none", "stroke-width": 2, visibility: "hidden" });
@@ -37,7 +43,7 @@ function plotIn(box, name) {
     const [x, width] = grid.boxes[column];
     const place = { x, width, y: grid.top + row * grid.rowHeight, height: grid.rowHeight, stroke: ink().text };
     for (const [key, value] of Object.entries({ ...place, visibility: "visible" })) mark.setAttribute(key, value);
-    readout.textContent = grid.describe(row, column);
+    say(grid.describe(row, column));
   }
 
   const cellAt = (event) => {
@@ -78,7 +84,7 @@ function plotIn(box, name) {
       grid = asked;
       at = null;
       mark.setAttribute("visibility", "hidden");
-      readout.textContent = "";
+      say("");
       const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" });
       picture.append(...parts, mark);
       frame.replaceChildren(picture, cursor);

@@ -2,7 +2,18 @@
 // From 0 up: cividis (Nuñez, Anderton & Renslow 2018). With a sign: blue below, orange above, the page's colour at 0.
 
 const LEVELS = 32; // cells of one level are one path: a heat map is some forty nodes, not thousands
-const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
+const CIVIDIS = [
+  "#00224e",
+  "#123570",
+  "#3b496c",
+  "#575d6d",
+  "#707173",
+  "#8a8678",
+  "#a59c74",
+  "#c3b369",
+  "#e1cc55",
+  "#fee838",
+];
 const BELOW = { light: "#1f5fa8", dark: "#6fb1f5" };
 const ABOVE = { light: "#d1600a", dark: "#ffa24d" };
 
@@ -24,7 +35,10 @@ function ink() {
 }
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-const between = (a, b, t) => `rgb(${channels(a).map((x, i) => Math.round(x + (channels(b)[i] - x) * t)).join(",")})`;
+const between = (a, b, t) =>
+  `rgb(${channels(a)
+    .map((x, i) => Math.round(x + (channels(b)[i] - x) * t))
+    .join(",")})`;
 
 /** Numbers -> levels 0 … LEVELS, and levels -> colours; what is beyond the limits gets the last colour. */
 function scale(low, high, unit) {
@@ -59,7 +73,7 @@ function legend({ limits, unit, colour }, [least, most] = ["", ""]) {
   band.setAttribute("aria-hidden", "true");
   const written = (value) => `${tidy(value)}${unit ? ` ${unit}` : ""}`;
   const first = [least, written(limits[0])].filter(Boolean).join(" ");
-  const last = [written(limits.at(-1)), most].filter(Boolean).join(" ");
+  const last = [written(limits.at(-1)), most].filter(Boolean).join(", ");
   box.append(make("span", "", first), band, make("span", "", last));
   return box;
 }
@@ -69,5 +83,8 @@ function tidy(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   const text = size >= 100 ? value.toFixed(0) : size >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
-  return text.replace("-", "−").replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  return text
+    .replace("-", "−")
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "");
 }

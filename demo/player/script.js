@@ -25,9 +25,11 @@ function drawSentence() {
   const isTraced = panel.original?.caption === sentence.text;
   $(".untraced").hidden = !panel.original || isTraced;
   if (isTraced) panel.redraw();
-  $(".others ol").querySelectorAll("button").forEach((button, i) => {
-    button.setAttribute("aria-pressed", String(i === chosen));
-  });
+  $(".others ol")
+    .querySelectorAll("button")
+    .forEach((button, i) => {
+      button.setAttribute("aria-pressed", String(i === chosen));
+    });
 }
 
 function drawCandidates() {
@@ -164,22 +166,23 @@ function hear() {
   else if (message.no_answer) wonder.giveUp();
   else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
-  else if (message.what_if) isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });
+  else if (message.what_if)
+    isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });
   else if (message.page) isOfThisLook && fetchPage(message.page);
 }
 
-function fetchPage({ path, name }) {
-  const link = make("a", "");
-  link.href = urlOf(path);
-  link.download = name;
-  link.click();
+async function fetchPage({ path, name }) {
+  save(name, "text/html", await (await fetch(urlOf(path))).blob());
 }
 
 const when = ({ time_s }) => time_s;
 
 function draw(next) {
   // The model itself may have caught up with an example's stored caption: the same frames, the film goes on.
-  const isCaughtUp = record?.is_stored && record.video === next.video && String(record.frames.map(when)) === String(next.frames.map(when));
+  const isCaughtUp =
+    record?.is_stored &&
+    record.video === next.video &&
+    String(record.frames.map(when)) === String(next.frames.map(when));
   const isNewLook = !record || (record.look !== next.look && !isCaughtUp);
   const isNewVideo = !record || record.video !== next.video;
   record = next;
@@ -193,9 +196,10 @@ function draw(next) {
   const looking = record.is_stored
     ? "Stored with the page"
     : record.seconds
-    ? `Reading took ${duration(record.seconds.read)}, features ${duration(record.seconds.features)}`
-    : "Nothing had to be looked at again: the features were kept";
-  $(".cost").textContent = record.seconds_to_write === null ? `${looking}.` : `${looking}; writing took ${duration(record.seconds_to_write)}.`;
+      ? `Reading took ${duration(record.seconds.read)}, features ${duration(record.seconds.features)}`
+      : "Nothing had to be looked at again: the features were kept";
+  $(".cost").textContent =
+    record.seconds_to_write === null ? `${looking}.` : `${looking}; writing took ${duration(record.seconds_to_write)}.`;
   drawCandidates();
   drawSentence();
   if (isNewLook) strip.draw(record.frames, record.preview_until_s);

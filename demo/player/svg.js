@@ -13,7 +13,7 @@ const label = (x, y, text, attributes = {}) =>
 
 /** The text, cut to about `width` px. */
 const cut = (text, width) => {
-  const letters = Math.max(Math.floor(width / 6.6), 1);
+  const letters = Math.max(Math.floor(width / 7), 1);
   return text.length > letters ? `${text.slice(0, Math.max(letters - 1, 1))}…` : text;
 };
 
@@ -22,7 +22,12 @@ function svgFile(pictures) {
   const boxes = pictures.map((picture) => picture.viewBox.baseVal);
   const width = Math.max(...boxes.map((box) => box.width));
   const height = boxes.reduce((sum, box) => sum + box.height, 0);
-  const file = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "IBM Plex Sans, system-ui, sans-serif" });
+  const file = svg("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    "font-family": "IBM Plex Sans, system-ui, sans-serif",
+  });
   file.append(svg("rect", { width, height, fill: ink().page }));
   let top = 0;
   pictures.forEach((picture, i) => {

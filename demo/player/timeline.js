@@ -8,11 +8,12 @@ function timeAxis(trace, width) {
   const count = trace.words.length;
   const longest = Math.max(...trace.words.map(({ text }) => spoken(text).length));
   const gutter = clamp(longest * 7 + 12, 52, width < 560 ? 76 : 112);
-  const wordWidth = clamp(((width - gutter) * 0.42) / count, 9, 72);
-  const right = width - wordWidth * count; // where writing begins
+  const margin = width < 560 ? 18 : 0; // for the last of the slanted words
+  const wordWidth = clamp(((width - gutter - margin) * 0.42) / count, 9, 72);
+  const right = width - margin - wordWidth * count; // where writing begins
   const start_s = trace.start_s;
   const end_s = start_s + trace.duration_s;
-  const xOf = (time_s) => gutter + (clamp((time_s - start_s) / (end_s - start_s), 0, 1)) * (right - GAP - gutter);
+  const xOf = (time_s) => gutter + clamp((time_s - start_s) / (end_s - start_s), 0, 1) * (right - GAP - gutter);
 
   const wordBox = (word) => [right + word * wordWidth, wordWidth];
   const frameBox = ({ frames }, position) => {
@@ -49,7 +50,7 @@ function timeAxis(trace, width) {
     });
     if (!isNarrow) {
       picture.append(
-        label(gutter, 8, "reads the film", { fill: faint, "font-size": 11 }),
+        label(gutter + 4, 8, "reads the film", { fill: faint, "font-size": 11 }),
         label(right, 8, "writes the sentence", { fill: faint, "font-size": 11 }),
       );
     }

@@ -95,7 +95,8 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const shares = upTo(map.columns).map((column) => map.at(word, column));
     const most = Math.max(...shares.map(Math.abs)) || 1;
     strip.weigh((time_s) => shares[Math.max(positionAt(stream, time_s), 0)] / most);
-    $(".came-from").textContent = `Bright frames are those that ${quoted(trace.words[word].text)} came from (${view.method.title.toLowerCase()}).`;
+    $(".came-from").textContent =
+      `Bright frames are those that ${quoted(trace.words[word].text)} came from (${view.method.title.toLowerCase()}).`;
   }
 
   function follow(time_s) {
@@ -107,7 +108,11 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const { map } = view;
     const position = slot_s === null ? -1 : positionAt(view.stream, slot_s);
     const most = map && largest(map);
-    words.show(map && position >= 0 && view.trace === original ? upTo(map.rows).map((row) => map.at(row, position) / (most || 1)) : null);
+    words.show(
+      map && position >= 0 && view.trace === original
+        ? upTo(map.rows).map((row) => map.at(row, position) / (most || 1))
+        : null,
+    );
     rows.watching.follow();
   }
 
@@ -137,7 +142,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const before = view.trace;
     view.trace = trace;
     view.streamIndex = Math.min(view.streamIndex, trace.streams.length - 1);
-    const named = trace.methods.findIndex(({ name }) => name === (before?.methods[view.methodIndex]?.name ?? "occlusion_replaced"));
+    const named = trace.methods.findIndex(
+      ({ name }) => name === (before?.methods[view.methodIndex]?.name ?? "occlusion_replaced"),
+    );
     view.methodIndex = Math.max(named, 0);
     if (before?.caption !== trace.caption) view.word = mostSurprising(trace);
     panel.hidden = false;

@@ -19,7 +19,9 @@ function watchingRow(view, box) {
   function compared(caption, before) {
     const text = make("span", "text");
     const old = new Set(before.split(" "));
-    caption.split(" ").forEach((word, i) => text.append(i ? " " : "", before && !old.has(word) ? make("b", "", word) : word));
+    caption
+      .split(" ")
+      .forEach((word, i) => text.append(i ? " " : "", before && !old.has(word) ? make("b", "", word) : word));
     return text;
   }
 
@@ -46,14 +48,42 @@ function watchingRow(view, box) {
       const blocks = spans.map(({ from, until }, i) => {
         const [x] = boxes[from];
         const end = boxes[until][0] + boxes[until][1];
-        return svg("rect", { x, width: end - x, y: top, height: CONFIDENCE_PX, fill: accent, "fill-opacity": i % 2 ? 0.07 : 0.18 });
+        return svg("rect", {
+          x,
+          width: end - x,
+          y: top,
+          height: CONFIDENCE_PX,
+          fill: accent,
+          "fill-opacity": i % 2 ? 0.07 : 0.18,
+        });
       });
-      const starts = spans.map(({ from }, i) => label(boxes[from][0] + 4, top + CONFIDENCE_PX + 9, String(i + 1), { fill: faint, "font-size": 11 }));
-      const curve = boxes.map(([x, w], i) => svg("line", { x1: x, x2: x + w, y1: y(likelihood(watching[i])), y2: y(likelihood(watching[i])), stroke: text, "stroke-width": 2 }));
-      const marks = [0, 1].map((p) => label(axis.gutter - 8, clamp(y(p), top + 6, top + CONFIDENCE_PX - 6), p ? "100 %" : "0 %", { "text-anchor": "end", fill: faint, "font-size": 11 }));
+      const starts = spans.map(({ from }, i) =>
+        label(boxes[from][0] + 4, top + CONFIDENCE_PX + 9, String(i + 1), { fill: faint, "font-size": 11 }),
+      );
+      const curve = boxes.map(([x, w], i) =>
+        svg("line", {
+          x1: x,
+          x2: x + w,
+          y1: y(likelihood(watching[i])),
+          y2: y(likelihood(watching[i])),
+          stroke: text,
+          "stroke-width": 2,
+        }),
+      );
+      const marks = [0, 1].map((p) =>
+        label(axis.gutter - 8, clamp(y(p), top + 6, top + CONFIDENCE_PX - 6), p ? "100 %" : "0 %", {
+          "text-anchor": "end",
+          fill: faint,
+          "font-size": 11,
+        }),
+      );
       plot.draw(axis.width, top + CONFIDENCE_PX + 18, [picture, ...blocks, ...curve, ...starts, ...marks], {
-        rows: 1, boxes, top, rowHeight: CONFIDENCE_PX,
-        describe: (_, i) => `Ending at ${watching[i].time_s.toFixed(2)} s: “${watching[i].caption}”, ${percent(likelihood(watching[i]))} a word`,
+        rows: 1,
+        boxes,
+        top,
+        rowHeight: CONFIDENCE_PX,
+        describe: (_, i) =>
+          `Ending at ${watching[i].time_s.toFixed(2)} s: “${watching[i].caption}”, ${percent(likelihood(watching[i]))} a word`,
         onPick: (_, i) => view.choose({ time_s: watching[i].time_s }),
       });
       list.replaceChildren(
@@ -61,7 +91,9 @@ function watchingRow(view, box) {
           const item = make("li", "");
           const [first, last] = [watching[from].time_s, watching[until].time_s];
           const when = first === last ? `${first.toFixed(1)} s` : `${first.toFixed(1)}–${last.toFixed(1)} s`;
-          item.append(makeButton("moment", make("span", "when", when), compared(caption, i ? spans[i - 1].caption : "")));
+          item.append(
+            makeButton("moment", make("span", "when", when), compared(caption, i ? spans[i - 1].caption : "")),
+          );
           return item;
         }),
       );

@@ -19,7 +19,8 @@ function whatIf(panel) {
     if (!edit) return;
     const seconds = (name) => Number($(`.what-if input[name=${name}]`).value);
     if (edit === "drop") ask({ kind: "drop", from_s: seconds("from"), to_s: seconds("to") });
-    else if (edit === "ending") ask({ kind: "ending", example: Number($(".endings").value), from_s: seconds("ending-from") });
+    else if (edit === "ending")
+      ask({ kind: "ending", example: Number($(".endings").value), from_s: seconds("ending-from") });
     else ask({ kind: edit });
   });
   box.addEventListener("toggle", draw);
@@ -43,20 +44,31 @@ function whatIf(panel) {
       }),
     );
     const map = make("div", "side-map");
-    article.append(make("h4", "", title), list, make("p", "total", `${percent(Math.exp(trace.log_prob))} for the whole, ${tidy(trace.log_prob)} nat`), map);
+    article.append(
+      make("h4", "", title),
+      list,
+      make("p", "total", `${percent(Math.exp(trace.log_prob))} for the whole, ${tidy(trace.log_prob)} nat`),
+      map,
+    );
     return { article, map };
   }
 
   function drawSideMap(map, trace) {
     if (!map.clientWidth) return; // the section is shut
     const stream = trace.streams[Math.min(view.streamIndex, trace.streams.length - 1)];
-    const methodIndex = Math.max(trace.methods.findIndex(({ name }) => name === view.method?.name), 0);
+    const methodIndex = Math.max(
+      trace.methods.findIndex(({ name }) => name === view.method?.name),
+      0,
+    );
     const found = stream.attribution[methodIndex];
     if (!found) return;
     const method = trace.methods[methodIndex];
     const matrix = paintable(method, found.values);
     const own = { trace, stream, method, word: null, axis: timeAxis(trace, Math.floor(map.clientWidth)) };
-    drawMap(plotIn(map, `Words by frames, ${method.title}`), own, matrix, mapScale(method, matrix), { describe: cellOf(own, matrix), onPick() {} });
+    drawMap(plotIn(map, `Words by frames, ${method.title}`), own, matrix, mapScale(method, matrix), {
+      describe: cellOf(own, matrix),
+      onPick() {},
+    });
   }
 
   function draw() {
