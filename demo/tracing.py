@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from demo.engine import Engine
 from demo.watching import Watched, shares_for
 from s2vt_model.progress import Work
-from s2vt_model.subtitles import srt, vtt
+from s2vt_model.subtitles import srt, webvtt
 
 if TYPE_CHECKING:
     from s2vt_model.captioner import Captioner
@@ -53,7 +53,7 @@ def told_of(trace_json: str) -> dict[str, Any]:
     caption = trace["caption"]
     return {
         "trace": trace,
-        "subtitles": {"srt": srt(caption, start_s, end_s), "vtt": vtt(caption, start_s, end_s)},
+        "subtitles": {"srt": srt(caption, start_s, end_s), "vtt": webvtt(caption, start_s, end_s)},
     }
 
 

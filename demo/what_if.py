@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from demo.engine import Engine
 from demo.examples import EXAMPLES
@@ -24,55 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WordChange:
-    """The sentence is made to begin with these words."""
+class Change:
+    """What a visitor wants to see changed."""
 
-    words: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        return f"“{self.words[-1]}” as word {len(self.words)}"
-
-
-@dataclass(frozen=True)
-class Backwards:
-    """The last frame is read first."""
-
-    title = "the film backwards"
-
-
-@dataclass(frozen=True)
-class Shuffled:
-    """The frames are read in an order drawn by chance."""
-
-    title = "the frames shuffled"
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Frames between two moments are cut out; seconds."""
-
-    from_s: float
-    to_s: float
-
-    @property
-    def title(self) -> str:
-        return f"without {self.from_s:g} s to {self.to_s:g} s"
-
-
-@dataclass(frozen=True)
-class OtherEnding:
-    """From a moment on, the frames are those of an example."""
-
-    example: int
-    from_s: float
-
-    @property
-    def title(self) -> str:
-        return f"from {self.from_s:g} s on the ending of “{EXAMPLES[self.example].title}”"
-
-
-Change = WordChange | Backwards | Shuffled | LeftOut | OtherEnding
+    kind: Literal["word", "reverse", "shuffle", "drop", "ending"]
+    words: tuple[str, ...] = ()  # word: how the sentence shall begin
+    from_s: float = 0.0  # drop and ending
+    to_s: float = 0.0  # drop
+    example: int = 0  # ending: whose
 
 
 def what_if_message(
@@ -84,35 +43,35 @@ def what_if_message(
 ) -> Work[str]:
     """Trace what becomes of the sentence. Raises `S2VTError` for a change that cannot be made."""
     from s2vt_model.trace import trace  # here, as it imports torch
+    from s2vt_model.trace.what_if import changed_word
 
     captioner = yield from engine.captioner(watched.wish.model)
     film = yield from _changed(captioner, film_in(captioner, watched), change)
-    prefix = _ids(captioner, change.words) if isinstance(change, WordChange) else ()
+    prefix, title = (), ", ".join(film.edits)
+    if change.kind == "word":
+        *before, word = change.words
+        prefix = changed_word(captioner.vocabulary, before, len(before), word)
+        title = f"“{word}” as word {len(prefix)}"
     found = yield from trace(captioner, film, options, shares_for(captioner, shares), prefix)
-    what_if = {"title": change.title, "trace": json.loads(found.to_json())}
+    what_if = {"title": title, "trace": json.loads(found.to_json())}
     return json.dumps({"look": watched.scene["look"], "what_if": what_if})
 
 
 def _changed(captioner: Captioner, film: Film, change: Change) -> Work[Film]:
-    from s2vt_model.trace import film_of, what_if
+    from s2vt_model.trace import film_of
+    from s2vt_model.trace.what_if import drop, reverse, shuffle, with_ending
 
-    match change:
-        case Backwards():
-            return what_if.reversed_film(film)
-        case Shuffled():
-            return what_if.shuffled_film(film)
-        case LeftOut(from_s, to_s):
-            return what_if.without(film, from_s, to_s)
-        case OtherEnding(example, from_s):
-            seen = yield from captioner.look(EXAMPLES[example].path)
-            return what_if.with_ending(film, film_of(captioner, seen), from_s)
-    return film
-
-
-def _ids(captioner: Captioner, words: tuple[str, ...]) -> list[int]:
-    from s2vt_model.vocabulary import UNK
-
-    ids = captioner.vocabulary.encode(" ".join(words))
-    if UNK in ids:
-        raise S2VTError(f"“{words[ids.index(UNK)]}” is no word of this model.")
-    return ids
+    match change.kind:
+        case "word":
+            return film
+        case "reverse":
+            return reverse(film)
+        case "shuffle":
+            return shuffle(film)
+        case "drop":
+            return drop(film, change.from_s, change.to_s)
+        case "ending":
+            other = film_of(captioner, (yield from captioner.look(EXAMPLES[change.example].path)))
+            left_s = film.end_s - change.from_s  # as much of the other clip's end, if it has that much
+            return with_ending(film, other, change.from_s, max(other.end_s - left_s, other.start_s))
+    raise S2VTError(f"There is no what-if of the kind “{change.kind}”.")

@@ -19,7 +19,7 @@ from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, stat
 from demo.trace_view import QUIET, TraceWish
 from demo.tracing import no_answer_message
 from demo.watching import Watched
-from demo.what_if import Backwards, Change, LeftOut, OtherEnding, Shuffled, WordChange, what_if_message
+from demo.what_if import Change, what_if_message
 from s2vt_model.errors import S2VTError
 
 STAGES = {"read": "Reading", "features": "Features", "trace": "Looking through it"}
@@ -75,8 +75,13 @@ class WhatIfView:
         return {**self.silenced(), self.status: saying, self.player: no_answer_message()}
 
     def on_asked(self, event: gr.EventData) -> dict[Any, Any]:
-        wish = WhatIfWish(event.look, _change(event))
-        return {self.wish: wish, self.status: waiting(), self.stop: gr.Button(visible=True)}
+        asked = event.change
+        change = Change(**{**asked, "words": tuple(asked.get("words", ()))})
+        return {
+            self.wish: WhatIfWish(event.look, change),
+            self.status: waiting(),
+            self.stop: gr.Button(visible=True),
+        }
 
     def on_wish(self, wish: WhatIfWish, watched: Watched | None, traced: TraceWish | None) -> Iterator[dict[Any, Any]]:
         if watched is None or traced is None:
@@ -96,19 +101,3 @@ class WhatIfView:
             yield self.ended(problem(FAILED))
         else:
             yield {self.player: message, **self.silenced()}
-
-
-def _change(event: gr.EventData) -> Change:
-    """What the player asks for."""
-    match event.kind:
-        case "word":
-            return WordChange(tuple(event.words))
-        case "reverse":
-            return Backwards()
-        case "shuffle":
-            return Shuffled()
-        case "drop":
-            return LeftOut(float(event.from_s), float(event.to_s))
-        case "ending":
-            return OtherEnding(int(event.example), float(event.from_s))
-    raise gr.Error(f"There is no what-if of the kind “{event.kind}”.", print_exception=False)

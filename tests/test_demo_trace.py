@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import axe_playwright_python
@@ -11,11 +13,11 @@ import pytest
 from demo.engine import Engine
 from demo.examples import EXAMPLES
 from demo.stored import stored_record
-from demo.tracing import trace_message
-from demo.watching import Wish, watch, write
-from s2vt_model.progress import finish
+from s2vt_model.captioner import Captioner
+from s2vt_model.progress import Progress, finish
 from s2vt_model.trace import Trace
-from tests.browsing import choose_example, needs_chromium, running, visiting
+from s2vt_model.video import Sampling
+from tests.browsing import choose_example, needs_chromium, running, send, visiting
 from tests.test_demo import film
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -250,8 +252,6 @@ def test_a_moved_slider_traces_again_from_the_kept_features(shown, captioner, mo
 
 
 def test_stop_ends_the_tracing_and_keeps_the_caption(page, monkeypatch):
-    from s2vt_model.progress import Progress
-
     def endless(*_, **__):
         while True:
             yield Progress("trace", 0.5, "Looking through word 1 of many")
@@ -296,17 +296,22 @@ def test_axe_finds_nothing_in_the_player(browser, url, scheme):
 
 def test_weight_and_time_of_a_long_film(browser, captioner, tmp_path):
     """80 frames: from the caption on the page to its trace on the page, and the size of what travels."""
+    stream = captioner.streams["rgb"]
+    often = replace(stream.checkpoint, config=replace(stream.checkpoint.config, sampling=Sampling(10, 80)))
+    patient = Captioner("rgb", {"rgb": replace(stream, checkpoint=often)}, {"rgb": 1.0})
     path = film(tmp_path / "long.webm", "VP80", seconds=80 * 10 / 30)
-    sampled = captioner.streams["rgb"].checkpoint.config.sampling.max_frames
-    engine = Engine(lambda _: captioner)
-    watched = finish(watch(engine, Wish(path), None, tmp_path / "preview.webm"))
-    finish(write(engine, watched, captioner.default_options))
-    message = finish(trace_message(engine, watched, captioner.default_options, None))
-    trace = json.loads(message)["trace"]
-    size = len(json.dumps(trace, separators=(",", ":")))
-    print(
-        f"\n{len(trace['streams'][0]['frames'])} frames (at most {sampled}), {len(trace['words'])} words: {size / 1000:.0f} kB"
-    )
+    with running(Engine(lambda _: patient)) as url, visiting(browser, url) as page:
+        send(page, path)
+        page.locator(".word").first.wait_for()
+        began = time.perf_counter()
+        page.locator(".trace .plot svg").first.wait_for()
+        seconds = time.perf_counter() - began
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Trace, JSON").click()
+    trace = json.loads(download.value.path().read_text(encoding="utf-8"))
+    size = download.value.path().stat().st_size
+    assert len(trace["streams"][0]["frames"]) == 80
+    print(f"\n80 frames, {len(trace['words'])} words: trace on the page after {seconds:.1f} s, {size / 1000:.0f} kB")
     assert size < 400_000
 
 
@@ -316,3 +321,59 @@ def test_a_stored_record_has_a_picture_for_every_frame():
         assert len({frame["image"] for frame in record["frames"]}) > 1
         assert math.isclose(record["candidates"][0]["prob"], math.exp(record["trace"]["log_prob"]))
     assert stored_record(EXAMPLES[0], "gru") is None
+
+
+# --- what if ---------------------------------------------------------------------------------
+
+
+def wonder(page, button):
+    page.get_by_role("button", name=button, exact=True).click()
+    page.locator(".side").nth(1).wait_for()
+    page.locator("#what-if-status .status").wait_for(state="hidden")
+
+
+def sentences(page):
+    return [" ".join(side.locator("b").all_inner_texts()) for side in page.locator(".side").all()]
+
+
+@pytest.mark.parametrize(
+    ("button", "title"),
+    [
+        ("Run it backwards", "backwards"),
+        ("Shuffle the frames", "shuffled"),
+        ("Leave out", "without 0 s to 1 s"),
+        ("Swap the ending", "another clip's ending"),
+    ],
+)
+def test_another_film_is_shown_beside_the_first(shown, button, title):
+    open_row(shown, "what-if")
+    wonder(shown, button)
+    assert title in shown.locator(".side h4").nth(1).inner_text()
+    assert shown.locator(".side-map svg").count() == 2
+    before = shown.locator(".caption").text_content()
+    assert sentences(shown)[0] == f"{before} (end)"
+
+    shown.get_by_role("button", name="Show this one in all rows").click()
+    assert title in shown.locator(".looking-at").inner_text()
+    shown.get_by_role("button", name="Back to the film").click()
+    assert shown.locator(".looking").is_hidden()
+
+
+def test_another_word_is_written_on_from(shown):
+    shown.locator(".word").nth(1).click()
+    open_row(shown, "chances")
+    other = shown.locator(".candidates button:not(:disabled)").first
+    word = other.locator("b").inner_text()
+    other.click()
+    shown.locator(".side").nth(1).wait_for()
+    changed = shown.locator(".before-after").nth(1).locator("li")
+    assert changed.nth(1).locator("b").inner_text() == word
+    assert changed.nth(1).get_attribute("class") == "forced"
+
+
+def test_what_cannot_be_is_a_sentence(shown):
+    open_row(shown, "what-if")
+    shown.locator(".what-if input[name=to]").fill("99")
+    shown.get_by_role("button", name="Leave out", exact=True).click()
+    shown.locator("#what-if-status .message", has_text="Leave something").wait_for()
+    assert shown.locator(".what-if").get_attribute("aria-busy") == "false"

@@ -98,7 +98,7 @@ const panel = tracePanel({
   strip,
   words,
   onSeek: goTo,
-  onAsk: (wish) => trigger("what_if", { look: record.look, ...wish }),
+  onAsk: (change) => trigger("what_if", { look: record.look, change }),
   canAsk: () => !isSavedPage && !record.is_stored,
 });
 const wonder = whatIf(panel);

@@ -37,8 +37,9 @@ function whatIf(panel) {
     const list = make("ol", "before-after");
     const old = new Set(other.words.map(({ text }) => text));
     list.append(
-      ...trace.words.map(({ text, log_prob, forced }) => {
-        const item = make("li", forced ? "forced" : old.has(text) ? "" : "new");
+      ...trace.words.map(({ text, log_prob, forced }, i) => {
+        const isSet = forced && !trace.words[i + 1]?.forced; // those before it are the sentence's own
+        const item = make("li", isSet ? "forced" : old.has(text) ? "" : "new");
         item.append(make("b", "", spoken(text)), make("span", "", percent(Math.exp(log_prob))));
         return item;
       }),
@@ -100,9 +101,10 @@ function whatIf(panel) {
     },
     answer(found) {
       after = found;
-      $(".row[data-row=what-if]").open = true;
+      box.open = true;
       box.setAttribute("aria-busy", "false");
       draw();
+      box.scrollIntoView({ block: "nearest", behavior: prefersCalm() ? "auto" : "smooth" });
     },
     /** It was stopped, or failed. */
     giveUp() {
