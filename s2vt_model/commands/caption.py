@@ -4,13 +4,15 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2vt_model.commands.model import add_model_arguments, load_captioner
-from s2vt_model.errors import VideoError
+from s2vt_model.errors import S2VTError, VideoError
 from s2vt_model.progress import Result, Work
 
 if TYPE_CHECKING:  # torch takes seconds to import; `--help` does without it
+    from s2vt_model.captioner import Captioner, Seen
     from s2vt_model.decoding import DecodingOptions
 
 
@@ -24,12 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
     parser.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line: words, frames, times")
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT", help="write what the decoding of the one file did, as JSON"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Returns the exit status: 1 if any file failed."""
     from s2vt_model.captioner import caption_record
 
+    if options.trace and len(options.files) > 1:
+        raise S2VTError(
+            f"A trace is of one video, and {len(options.files)} were named. Name one, or leave out --trace."
+        )
     captioner = load_captioner(options)
     decoding = _decoding_options(captioner.default_options, options)
     several = len(options.files) > 1
@@ -37,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     for file in options.files:
         try:
             seen, captions = _watch(captioner.caption(file, decoding, options.start, options.end))
+            if options.trace:
+                _write_trace(options.trace, captioner, seen, decoding)
         except VideoError as error:
             failed = True
             if options.json:
@@ -51,6 +62,13 @@ def run(options: argparse.Namespace) -> int:
             print(label + captions.best.text, flush=True)
             print(label + seen.usage(), file=sys.stderr, flush=True)
     return 1 if failed else 0
+
+
+def _write_trace(file: Path, captioner: "Captioner", seen: "Seen", decoding: "DecodingOptions") -> None:
+    from s2vt_model.trace import trace
+
+    text = _watch(trace(captioner, seen, decoding)).to_json()
+    file.write_text(text, encoding="utf-8")
 
 
 def _decoding_options(defaults: "DecodingOptions", options: argparse.Namespace) -> "DecodingOptions":

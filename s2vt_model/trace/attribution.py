@@ -21,6 +21,7 @@ from s2vt_model.trace.record import Method, MethodName
 GRADIENTS_AT_ONCE = 64  # rows of a batch: points of the path × words
 POINTS_AT_ONCE = 16
 MOST_POINTS = 128
+EASING = 4
 # A word's path is cut finer until the sum is off by less than this: half of what is promised.
 INCOMPLETE_SHARE, INCOMPLETE_NATS = 0.01, 0.005
 
@@ -70,7 +71,9 @@ def gradient_times_input(question: Question, options: AttributionOptions) -> Wor
 def integrated_gradients(question: Question, options: AttributionOptions) -> Work[Map]:
     """Sundararajan et al. 2017, arXiv 1703.01365, along the straight line from “no frame” in every place.
 
-    Gauss-Legendre quadrature; words whose sum is not complete get twice the points, up to `MOST_POINTS`.
+    Nearly all that happens on this line happens close to its start: a film that differs from “no frame” by a
+    hundredth is almost as telling as the film itself. So the way is t = u^4, with Gauss-Legendre quadrature in u.
+    Words whose sum is not complete get twice the points, up to `MOST_POINTS`.
     """
     difference = question.frames - question.no_frame
     empty = question.no_frame.expand_as(question.frames)
@@ -80,13 +83,20 @@ def integrated_gradients(question: Question, options: AttributionOptions) -> Wor
     error = torch.full_like(found, torch.inf)
     points = options.points
     while points <= MOST_POINTS and (rough := (error.abs() > tolerance).nonzero()[:, 0]).numel():
-        nodes, weights = (torch.from_numpy(x).to(difference) / 2 for x in np.polynomial.legendre.leggauss(points))
-        path = empty + (nodes + 0.5)[:, None, None] * difference
+        way, weights = _quadrature(points)
+        path = empty + way.to(difference)[:, None, None] * difference
         gradients = yield from path_gradients(question, path, weights, rough)
         values[rough] = (gradients * difference).sum(dim=2)
         error = values.sum(dim=1) - (found - without)
         points *= 2
     return Map(question.in_time(values), error)
+
+
+def _quadrature(points: int) -> tuple[Tensor, Tensor]:
+    """Points t in 0..1 and their weights, (points,) each: Σ weight · f(t) ≈ ∫ f(t) dt."""
+    nodes, weights = (torch.from_numpy(x) / 2 for x in np.polynomial.legendre.leggauss(points))
+    u = nodes + 0.5
+    return u**EASING, weights * EASING * u ** (EASING - 1)
 
 
 def path_gradients(question: Question, path: Tensor, weights: Tensor, words: Tensor | None = None) -> Work[Tensor]:

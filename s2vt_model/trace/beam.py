@@ -23,7 +23,8 @@ class BeamTree:
         kept = set(step.kept[0].tolist())
         at: dict[int, int] = {}  # position among the step's continuations -> node
         columns = (step.parents, step.words, step.log_probs, step.totals, step.finished)
-        for k, (parent, word, log_prob, total, finished) in enumerate(zip(*(c[0].tolist() for c in columns), strict=True)):
+        continuations = zip(*(column[0].tolist() for column in columns), strict=True)
+        for k, (parent, word, log_prob, total, finished) in enumerate(continuations):
             if not math.isfinite(total):
                 continue
             at[k] = len(self.nodes)

@@ -64,7 +64,5 @@ def frames_of(clip: Clip, frames_per_vector: int) -> tuple[TracedFrame, ...]:
     frames = []
     for at, end_s in zip(starts, ends, strict=True):
         last = min(at + frames_per_vector, len(clip.indices)) - 1
-        frames.append(
-            TracedFrame(clip.indices[at], clip.indices[last], clip.times_s[at], clip.times_s[last], end_s)
-        )
+        frames.append(TracedFrame(clip.indices[at], clip.indices[last], clip.times_s[at], clip.times_s[last], end_s))
     return tuple(frames)

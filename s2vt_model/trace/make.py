@@ -27,6 +27,8 @@ from s2vt_model.trace.watching import watch_prefixes
 from s2vt_model.trace.words import trace_words, written
 from s2vt_model.vocabulary import EOS
 
+DEFAULT_ATTRIBUTION = AttributionOptions()
+
 
 def trace(
     captioner: Captioner,
@@ -34,7 +36,7 @@ def trace(
     options: DecodingOptions | None = None,
     alpha: Mapping[str, float] | None = None,
     prefix: Sequence[int] = (),
-    attribution: AttributionOptions | None = AttributionOptions(),  # noqa: B008: frozen
+    attribution: AttributionOptions | None = DEFAULT_ATTRIBUTION,
 ) -> Work[Trace]:
     """The best sentence about a film, and all that led to it.
 
@@ -136,9 +138,7 @@ def _attribute(
     networks = [c.network for c in checkpoints.values()]
     shuffled = [shuffled_weights(network, options.seed) for network in networks]
     features = [film.streams[name].features for name in checkpoints]
-    orders = [
-        reading_order(c.config.frame_order, len(x)) for c, x in zip(checkpoints.values(), features, strict=True)
-    ]
+    orders = [reading_order(c.config.frame_order, len(x)) for c, x in zip(checkpoints.values(), features, strict=True)]
     alpha = list(shares.values())
     found = {}
     for stream, name in enumerate(checkpoints):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Packed:
-    """value = low + (high - low) · n / (2^bits - 1). The error is at most half a step, (high - low) / (2^bits - 1) / 2."""
+    """value = low + (high - low) · n / (2^bits - 1); what is packed loses half a step at most."""
 
     shape: tuple[int, ...]
     bits: Literal[8, 16]

@@ -32,8 +32,8 @@ class Stepped(nn.Module):
         """x: (B, T, input_size). T may be 0."""
         state = state or self.start(len(x))
         outputs = []
-        for t in range(x.shape[1]):
-            state, _ = self.step(x[:, t], state)
+        for frame in x.unbind(dim=1):  # whose gradient is one stack; that of T slices would be T tensors of x's size
+            state, _ = self.step(frame, state)
             outputs.append(state[0])
         return torch.stack(outputs, dim=1) if outputs else x.new_empty(len(x), 0, self.hidden_size), state
 

@@ -31,9 +31,7 @@ def watch_prefixes(
     for moment, counts in seen.items():
         together[frozenset(name for name, count in counts.items() if count)].append(moment)
     at_once = max(SENTENCES_AT_ONCE // (options.beam_width if options.method == "beam" else 1), 1)
-    batches = [
-        group[at : at + at_once] for group in together.values() for at in range(0, len(group), at_once)
-    ]
+    batches = [group[at : at + at_once] for group in together.values() for at in range(0, len(group), at_once)]
     found: dict[float, Prefix] = {}
     for batch in batches:
         yield Progress("trace", len(found) / len(seen), "Captioning what was seen so far")
