@@ -150,7 +150,9 @@ class Page:
 
         told = {
             "inputs_kwargs": {"watched": self.watched, "shares": self.shares, **self.controls.inputs},
-            "outputs": {self.status, self.player, self.panel, self.comparison.button, self.trace.wish},
+            "outputs": {self.status, self.player, self.panel, self.comparison.button, self.trace.wish}
+            | self.trace.outputs
+            | self.what_if.outputs,
             "cancels": [self.trace.tracing, self.what_if.wondering],
             "concurrency_id": "write",
             "concurrency_limit": WRITERS,
@@ -256,8 +258,10 @@ class Page:
             decoding, alpha = options_from(**options), moved_to(shares)
             record = finish(write(self.engine, watched, decoding, alpha))
         except S2VTError as error:
-            return {self.status: problem(str(error))}
+            return {self.status: problem(str(error)), **self.trace.silenced(), **self.what_if.silenced()}
         return {
+            **self.trace.silenced(),
+            **self.what_if.silenced(),
             self.player: json.dumps(record),
             self.status: silent(),
             self.panel: gr.Row(visible=True),

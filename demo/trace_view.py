@@ -17,6 +17,7 @@ import gradio as gr
 
 from demo.component import served_file
 from demo.engine import Engine
+from demo.examples import EXAMPLES
 from demo.limits import TRACES, UPLOADS_LIFETIME_S, busy
 from demo.offline import saved_page
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status
@@ -107,7 +108,9 @@ class TraceView:
 
 
 def _playing(watched: Watched | None, record: dict[str, Any]) -> Path | None:
-    """The file that plays, where it is the one that this visitor watches."""
+    """The file that plays, where it is an example's or the one that this visitor watches."""
+    if record.get("is_stored"):
+        return next((example.path for example in EXAMPLES if example.path.name == record["name"]), None)
     if watched is None or record["look"] != watched.scene["look"] or not watched.footage.played.is_file():
         return None
     return watched.footage.played

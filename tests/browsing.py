@@ -51,6 +51,11 @@ def choose_example(page, index=0):
     page.locator(".player:not([data-stored]) .word").first.wait_for()  # its stored caption is there at once
 
 
+def traced(page):
+    """Wait for the trace of the caption on show."""
+    page.locator(".player:not([data-stored]) .trace[aria-busy=false]").wait_for()
+
+
 def send(page, path):
     page.set_input_files("#upload input[type=file]", path)
 

@@ -17,7 +17,7 @@ from demo.watching import Wish, watch
 from s2vt_model.clip_flow import clip_flow
 from s2vt_model.errors import FlowError
 from s2vt_model.progress import Progress, finish
-from tests.browsing import choose_example, needs_chromium, send, visiting
+from tests.browsing import choose_example, needs_chromium, send, traced, visiting
 from tests.videos import sliding_frames, write_video
 
 
@@ -125,6 +125,7 @@ def test_motion_is_measured_when_first_looked_at_and_kept(page, calls, monkeypat
 
     monkeypatch.setattr("s2vt_model.clip_flow.clip_flow", counted)
     choose_example(page, 2)
+    traced(page)
     assert not measured
     frames = images(page)
     assert page.get_by_label("TV-L1").is_hidden()
@@ -182,6 +183,7 @@ def test_writing_again_keeps_the_view_and_another_look_does_not(page, calls):
     wheel = images(page)
     page.get_by_label("Greedy").check()
     page.locator(".eyebrow", has_text="greedy").wait_for()
+    traced(page)
     assert images(page) == wheel
     view(page, "Frames")
     asked = len(calls)

@@ -8,8 +8,7 @@ from demo.__main__ import main
 from demo.examples import EXAMPLES
 from demo.offline import MAX_CLIP_MB, saved_page
 from s2vt_model.errors import S2VTError
-from tests.browsing import PATIENCE_MS, choose_example, needs_chromium
-from tests.test_demo_trace import traced
+from tests.browsing import PATIENCE_MS, choose_example, needs_chromium, traced
 from tests.traces import made_trace
 
 COCKATOO = EXAMPLES[1]

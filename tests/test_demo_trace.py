@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import axe_playwright_python
 import pytest
 
 from demo.engine import Engine
@@ -17,18 +16,11 @@ from s2vt_model.captioner import Captioner
 from s2vt_model.progress import Progress, finish
 from s2vt_model.trace import Trace
 from s2vt_model.video import Sampling
-from tests.browsing import choose_example, needs_chromium, running, send, visiting
+from tests.browsing import choose_example, needs_chromium, running, send, traced, visiting
 from tests.test_demo import film
 
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 pytestmark = needs_chromium
 COCKATOO = 1
-
-
-def traced(page):
-    """Wait for the trace of the caption on show."""
-    page.locator(".player:not([data-stored]) .trace").wait_for()
-    page.locator("#trace-status .status").wait_for(state="hidden")
 
 
 @pytest.fixture
@@ -279,12 +271,13 @@ def test_a_phone_needs_no_sideways_scrolling(browser, url, scheme):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_player(browser, url, scheme):
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed (requirements-dev.txt)")
     with visiting(browser, url, color_scheme=scheme, reduced_motion="reduce") as page:
         choose_example(page, COCKATOO)
         traced(page)
         page.evaluate("document.querySelectorAll('.player details').forEach((row) => (row.open = true))")
         page.locator(".beam-map svg").wait_for()
-        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+        page.add_script_tag(path=Path(axe.__file__).parent / "axe.min.js")
         found = page.evaluate("axe.run('.player', { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })")
         assert found["passes"]
         problems = [(v["id"], [node["html"][:200] for node in v["nodes"]][:4]) for v in found["violations"]]

@@ -75,7 +75,6 @@ function plotIn(box, name) {
     } else if (event.key === "Enter" && at) grid.onPick(...at);
     else return;
     event.preventDefault();
-    event.stopPropagation(); // the page's own arrow keys move the film
   });
 
   return {

@@ -2,7 +2,7 @@
 // In scope: tools.js.
 
 function listenToKeys({ video, togglePlay, stepFrame, stepPicture }) {
-  const isNative = (target) => target.closest("input, select, textarea, summary, a, [role=application]");
+  const isNative = (target) => target.closest("input, select, textarea, summary, a");
   const isOwn = (target) => target === document.body || $(".player").contains(target);
 
   document.addEventListener(
@@ -10,7 +10,7 @@ function listenToKeys({ video, togglePlay, stepFrame, stepPicture }) {
     (event) => {
       const { target, key } = event;
       if ($(".player").hidden || !isOwn(target) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (target.closest(".strip") && key.startsWith("Arrow")) return; // it has its own
+      if (target.closest(".strip, .plot") && key.startsWith("Arrow")) return; // they have their own
       if (isNative(target)) return;
       // Space on a button presses it, but for words and frames: these are chosen by Enter.
       if (key === " " && target.closest("button") && !target.closest(".words, .strip")) return;

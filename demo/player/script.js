@@ -163,7 +163,10 @@ function hear() {
   const isOfThisLook = message.look === record?.look;
   if (message.candidates) draw(message);
   else if (message.no_motion) strip.giveUpMotion();
-  else if (message.no_answer) wonder.giveUp();
+  else if (message.no_answer) {
+    panel.giveUp();
+    wonder.giveUp();
+  }
   else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
   else if (message.what_if)

@@ -5,6 +5,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   const panel = $(".trace");
   const streams = $(".streams");
   const sections = all(".row");
+  let position = null; // of the frame on show, in the stream
   let original = null; // the trace of the film itself; `view.trace` may be a what-if's
 
   const view = {
@@ -14,6 +15,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     time_s: 0, // of the film
     streamIndex: 0,
     methodIndex: 0,
+    map: null, // of the chosen stream and method, words × frames; null where no attribution was asked for
     get canAsk() {
       return canAsk();
     },
@@ -22,11 +24,6 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     },
     get method() {
       return view.trace.methods[view.methodIndex];
-    },
-    /** Of the chosen stream and method, words × frames; null where no attribution was asked for. */
-    get map() {
-      const found = view.stream.attribution[view.methodIndex];
-      return found ? paintable(view.method, found.values) : null;
     },
     /** A word, a frame by its position in the stream or by its time in the film, a method. */
     choose({ position, time_s, ...change }) {
@@ -79,6 +76,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const width = Math.floor(panel.clientWidth);
     if (!view.trace || !width) return; // nothing to show, or nowhere to show it
     view.axis = timeAxis(view.trace, width);
+    const found = view.stream.attribution[view.methodIndex];
+    view.map = found ? paintable(view.method, found.values) : null;
+    position = null;
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
     words.choose(view.trace === original ? view.word : null);
@@ -105,15 +105,17 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const slot_s = slotOf(time_s);
     panel.style.setProperty("--cursor", slot_s === null ? "-9px" : `${view.axis.xOf(slot_s).toFixed(2)}px`);
     panel.dataset.cursor = slot_s ?? "";
-    const { map } = view;
-    const position = slot_s === null ? -1 : positionAt(view.stream, slot_s);
-    const most = map && largest(map);
-    words.show(
-      map && position >= 0 && view.trace === original
-        ? upTo(map.rows).map((row) => map.at(row, position) / (most || 1))
-        : null,
-    );
+    const next = slot_s === null ? -1 : positionAt(view.stream, slot_s);
+    if (next !== position) tellWhatItGave((position = next));
     rows.watching.follow();
+  }
+
+  /** Under the words above: what the frame on show gave to each. */
+  function tellWhatItGave(frame) {
+    const { map } = view;
+    const isKnown = map && frame >= 0 && view.trace === original;
+    const most = isKnown && (largest(map) || 1);
+    words.show(isKnown ? upTo(map.rows).map((row) => map.at(row, frame) / most) : null);
   }
 
   sections.forEach((section) => section.addEventListener("toggle", () => drawRow(section)));
@@ -124,11 +126,11 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(redraw));
 
   function drawStreams() {
-    const all_ = view.trace.streams;
-    streams.hidden = all_.length < 2;
+    const found = view.trace.streams;
+    streams.hidden = found.length < 2;
     streams.replaceChildren(
       make("legend", "", "Stream"),
-      ...all_.map(({ name, alpha }, i) => {
+      ...found.map(({ name, alpha }, i) => {
         const choice = make("label", "");
         const radio = make("input", "");
         Object.assign(radio, { type: "radio", name: "trace-stream", value: i, checked: i === view.streamIndex });
@@ -148,6 +150,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     view.methodIndex = Math.max(named, 0);
     if (before?.caption !== trace.caption) view.word = mostSurprising(trace);
     panel.hidden = false;
+    panel.setAttribute("aria-busy", "false");
     drawStreams();
     redraw();
   }
@@ -171,8 +174,13 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     chooseWord(word) {
       if (view.trace && word < view.trace.words.length) view.choose({ word });
     },
+    /** No trace will come. */
+    giveUp() {
+      panel.setAttribute("aria-busy", "false");
+    },
     /** A new sentence was written, and its trace is not there yet. */
     wait(isOther) {
+      panel.setAttribute("aria-busy", "true");
       if (!isOther) return;
       panel.hidden = true;
       view.trace = original = null;

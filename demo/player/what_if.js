@@ -113,6 +113,7 @@ function whatIf(panel) {
     /** Another sentence, another film: what was found belongs to the old one. */
     forget() {
       after = null;
+      box.setAttribute("aria-busy", "false");
       pair.replaceChildren();
       pair.hidden = true;
       $(".looking").hidden = true;
