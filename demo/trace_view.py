@@ -1,7 +1,7 @@
 """The trace on the page: made when a caption is on show, kept out of its way, stopped by a button.
 
 - a caption is shown -> wish: its trace
-- wish changes -> player: read and write once more, ask about every frame (slow; Stop ends it)
+- wish changes -> player: read and write once more; then ask every frame about every word (slow; Stop ends it)
 - the player's "save_page" event -> player: the page as one file
 """
 
@@ -58,7 +58,9 @@ class TraceView:
             **busy(self.status, TRACES),
         )
         self.stop.click(None, cancels=self.tracing, api_visibility="private").then(
-            lambda: self.ended(note("Stopped: the caption has no trace.")), outputs=self.outputs, **QUIET
+            lambda: self.ended(note("Stopped. Choose the video or a number again for the trace.")),
+            outputs=self.outputs,
+            **QUIET,
         )
         self.player.save_page(self.on_save, inputs=watched, outputs={self.status, self.player}, **QUIET)
 
@@ -84,14 +86,17 @@ class TraceView:
             return
         yield {self.stop: gr.Button(visible=True)}
         try:
-            message = yield from reported(trace_message(self.engine, watched, wish.options, wish.shares), self.status)
+            for is_partial in (True, False):
+                work = trace_message(self.engine, watched, wish.options, wish.shares, is_partial)
+                message = yield from reported(work, self.status)
+                yield {self.player: message}
         except S2VTError as error:
             yield self.ended(problem(str(error)))
         except Exception:
             logging.exception("Tracing %s failed", watched.footage.source)
             yield self.ended(problem(FAILED))
         else:
-            yield {self.player: message, **self.silenced()}
+            yield self.silenced()
 
     def on_save(self, watched: Watched | None, event: gr.EventData) -> dict[Any, Any]:
         """The player sends what it was told: the server keeps no trace."""

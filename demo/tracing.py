@@ -2,7 +2,8 @@
 
 As script.js is told, in JSON; `look` says which frames are meant:
 
-    look, trace, subtitles{srt, vtt}                         s2vt_model/trace/SCHEMA.md says what a trace holds
+    look, trace, subtitles{srt, vtt}, is_partial             s2vt_model/trace/SCHEMA.md says what a trace holds;
+                                                             partial: which word came from which frame is to follow
     look, page{path, name}                                   a saved page, ready to be fetched
     no_answer                                                no trace and no what-if will come; why is said elsewhere
 """
@@ -35,15 +36,23 @@ def film_in(captioner: Captioner, watched: Watched) -> Film:
 
 
 def trace_message(
-    engine: Engine, watched: Watched, options: DecodingOptions, shares: Mapping[str, float] | None
+    engine: Engine,
+    watched: Watched,
+    options: DecodingOptions,
+    shares: Mapping[str, float] | None,
+    is_partial: bool = False,
 ) -> Work[str]:
-    """Trace the sentence that `watching.write` wrote. No CNN is involved."""
-    from s2vt_model.trace import trace
+    """Trace the sentence that `watching.write` wrote. No CNN is involved.
+
+    Asking every frame about every word takes far longer than all the rest, so the rest can be had before.
+    """
+    from s2vt_model.trace import AttributionOptions, trace
 
     captioner = yield from engine.captioner(watched.wish.model)
     film = film_in(captioner, watched)
-    found = yield from trace(captioner, film, options, shares_for(captioner, shares))
-    return json.dumps({"look": watched.scene["look"], **told_of(found.to_json())})
+    attribution = None if is_partial else AttributionOptions()
+    found = yield from trace(captioner, film, options, shares_for(captioner, shares), attribution=attribution)
+    return json.dumps({"look": watched.scene["look"], "is_partial": is_partial, **told_of(found.to_json())})
 
 
 def told_of(trace_json: str) -> dict[str, Any]:

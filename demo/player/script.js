@@ -113,9 +113,10 @@ takeaway({
 });
 
 function hearTrace(message) {
+  if (message.is_partial && panel.isWhole(message.trace.caption)) return; // an example's stored one says more
   told = { trace: message.trace, subtitles: message.subtitles };
   wonder.forget();
-  panel.show(unpackTrace(message.trace));
+  panel.show(unpackTrace(message.trace), Boolean(message.is_partial));
   $(".untraced").hidden = chosenIsTraced();
 }
 
@@ -166,8 +167,7 @@ function hear() {
   else if (message.no_answer) {
     panel.giveUp();
     wonder.giveUp();
-  }
-  else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
+  } else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
   else if (message.what_if)
     isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });

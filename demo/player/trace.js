@@ -1,6 +1,8 @@
 // The trace of the sentence on show: what is chosen in it, and the rows that show it. In scope: all files before.
 // Rows of closed sections are not drawn; while the film plays only the cursor moves, and what follows it.
 
+const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
+
 function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   const panel = $(".trace");
   const streams = $(".streams");
@@ -140,17 +142,22 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     );
   }
 
+  /** Whether more is to come. */
+  function expect(isMore) {
+    panel.setAttribute("aria-busy", String(isMore));
+    $(".coming").hidden = !isMore || Boolean(original?.methods.length);
+  }
+
   function take(trace) {
     const before = view.trace;
     view.trace = trace;
     view.streamIndex = Math.min(view.streamIndex, trace.streams.length - 1);
     const named = trace.methods.findIndex(
-      ({ name }) => name === (before?.methods[view.methodIndex]?.name ?? "occlusion_replaced"),
+      ({ name }) => name === (before?.methods[view.methodIndex]?.name ?? FIRST_METHOD),
     );
     view.methodIndex = Math.max(named, 0);
     if (before?.caption !== trace.caption) view.word = mostSurprising(trace);
     panel.hidden = false;
-    panel.setAttribute("aria-busy", "false");
     drawStreams();
     redraw();
   }
@@ -163,10 +170,13 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
       return original;
     },
     /** The trace of the film on show. */
-    show(trace) {
+    show(trace, isPartial) {
       original = trace;
+      expect(isPartial);
       take(trace);
     },
+    /** Whether this sentence's whole trace is on show. */
+    isWhole: (caption) => original?.caption === caption && original.methods.length > 0,
     /** A what-if's trace in all rows, or the film's own again. */
     lookThrough(trace) {
       take(trace ?? original);
@@ -176,11 +186,11 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     },
     /** No trace will come. */
     giveUp() {
-      panel.setAttribute("aria-busy", "false");
+      expect(false);
     },
     /** A new sentence was written, and its trace is not there yet. */
     wait(isOther) {
-      panel.setAttribute("aria-busy", "true");
+      expect(true);
       if (!isOther) return;
       panel.hidden = true;
       view.trace = original = null;

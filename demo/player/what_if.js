@@ -51,24 +51,31 @@ function whatIf(panel) {
       make("p", "total", `${percent(Math.exp(trace.log_prob))} for the whole, ${tidy(trace.log_prob)} nat`),
       map,
     );
-    return { article, map };
+    return { article, place: map, trace };
   }
 
-  function drawSideMap(map, trace) {
-    if (!map.clientWidth) return; // the section is shut
-    const stream = trace.streams[Math.min(view.streamIndex, trace.streams.length - 1)];
-    const methodIndex = Math.max(
-      trace.methods.findIndex(({ name }) => name === view.method?.name),
-      0,
-    );
-    const found = stream.attribution[methodIndex];
-    if (!found) return;
-    const method = trace.methods[methodIndex];
-    const matrix = paintable(method, found.values);
-    const own = { trace, stream, method, word: null, axis: timeAxis(trace, Math.floor(map.clientWidth)) };
-    drawMap(plotIn(map, `Words by frames, ${method.title}`), own, matrix, mapScale(method, matrix), {
-      describe: cellOf(own, matrix),
-      onPick() {},
+  /** Both maps by the chosen method, in colours that mean the same on both sides. */
+  function drawMaps(sides) {
+    const found = sides.map(({ trace }) => {
+      const stream = trace.streams[Math.min(view.streamIndex, trace.streams.length - 1)];
+      const methodIndex = trace.methods.findIndex(({ name }) => name === view.method?.name);
+      const method = trace.methods[methodIndex];
+      return {
+        trace,
+        stream,
+        method,
+        word: null,
+        map: method && paintable(method, stream.attribution[methodIndex].values),
+      };
+    });
+    if (found.some(({ map }) => !map)) return; // the film's own maps are still to come
+    const colours = mapScale(found[0].method, { values: found.flatMap(({ map }) => [...map.values]) });
+    sides.forEach(({ place }, i) => {
+      if (!place.clientWidth) return; // the section is shut
+      const own = { ...found[i], axis: timeAxis(found[i].trace, Math.floor(place.clientWidth)) };
+      const plot = plotIn(place, `Words by frames, ${own.method.title}`);
+      drawMap(plot, own, own.map, colours, { describe: cellOf(own, own.map), onPick() {} });
+      place.append(legend(colours));
     });
   }
 
@@ -80,8 +87,7 @@ function whatIf(panel) {
     ];
     pair.replaceChildren(...sides.map(({ article }) => article));
     pair.hidden = false;
-    drawSideMap(sides[0].map, panel.original);
-    drawSideMap(sides[1].map, after.trace);
+    drawMaps(sides);
     const through = makeButton("plain", "Show this one in all rows");
     through.addEventListener("click", () => lookThrough(true));
     sides[1].article.append(through);
