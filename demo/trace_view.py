@@ -21,7 +21,7 @@ from demo.examples import EXAMPLES
 from demo.limits import TRACES, UPLOADS_LIFETIME_S, busy
 from demo.offline import saved_page
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status
-from demo.tracing import no_answer_message, page_message, trace_message
+from demo.tracing import ended_message, page_message, trace_message
 from demo.watching import Watched
 from s2vt_model.errors import S2VTError
 
@@ -71,7 +71,7 @@ class TraceView:
 
     def ended(self, saying: str) -> dict[Any, Any]:
         """Updates that end the wait for a trace."""
-        return {self.status: saying, self.stop: gr.Button(visible=False), self.player: no_answer_message()}
+        return {self.status: saying, self.stop: gr.Button(visible=False), self.player: ended_message("trace")}
 
     def silenced(self) -> dict[Any, Any]:
         """Updates for when another video is looked at, and a trace would be of the old one."""

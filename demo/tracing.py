@@ -5,7 +5,7 @@ As script.js is told, in JSON; `look` says which frames are meant:
     look, trace, subtitles{srt, vtt}, is_partial             s2vt_model/trace/SCHEMA.md says what a trace holds;
                                                              partial: which word came from which frame is to follow
     look, page{path, name}                                   a saved page, ready to be fetched
-    no_answer                                                no trace and no what-if will come; why is said elsewhere
+    ended                                                    "trace" or "what_if": none will come; why is said elsewhere
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from demo.engine import Engine
 from demo.watching import Watched, shares_for
@@ -66,9 +66,9 @@ def told_of(trace_json: str) -> dict[str, Any]:
     }
 
 
-def no_answer_message() -> str:
+def ended_message(what: Literal["trace", "what_if"]) -> str:
     """What the player is told when none will come; each one differs, or Gradio would see no change."""
-    return json.dumps({"no_answer": time.monotonic_ns()})
+    return json.dumps({"ended": what, "at": time.monotonic_ns()})
 
 
 def page_message(look: str, file: Path, video: str) -> str:

@@ -17,7 +17,7 @@ from demo.engine import Engine
 from demo.limits import TRACES, UPLOADS_LIFETIME_S, busy
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting
 from demo.trace_view import QUIET, TraceWish
-from demo.tracing import no_answer_message
+from demo.tracing import ended_message
 from demo.watching import Watched
 from demo.what_if import Change, what_if_message
 from s2vt_model.errors import S2VTError
@@ -72,7 +72,7 @@ class WhatIfView:
 
     def ended(self, saying: str) -> dict[Any, Any]:
         """Updates that end the wait for an answer."""
-        return {**self.silenced(), self.status: saying, self.player: no_answer_message()}
+        return {**self.silenced(), self.status: saying, self.player: ended_message("what_if")}
 
     def on_asked(self, event: gr.EventData) -> dict[Any, Any]:
         asked = event.change

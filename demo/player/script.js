@@ -103,6 +103,7 @@ const panel = tracePanel({
 });
 const wonder = whatIf(panel);
 const chosenIsTraced = () => panel.original?.caption === record.candidates[chosen].text;
+let isToldStored = false;
 let told = null; // the message about the trace: what can be taken away
 
 takeaway({
@@ -113,7 +114,9 @@ takeaway({
 });
 
 function hearTrace(message) {
-  if (message.is_partial && panel.isWhole(message.trace.caption)) return; // an example's stored one says more
+  // An example's stored trace says more than the first part of the same.
+  if (message.is_partial && isToldStored && told.trace.caption === message.trace.caption) return;
+  isToldStored = Boolean(message.is_stored);
   told = { trace: message.trace, subtitles: message.subtitles };
   wonder.forget();
   panel.show(unpackTrace(message.trace), Boolean(message.is_partial));
@@ -164,10 +167,9 @@ function hear() {
   const isOfThisLook = message.look === record?.look;
   if (message.candidates) draw(message);
   else if (message.no_motion) strip.giveUpMotion();
-  else if (message.no_answer) {
-    panel.giveUp();
-    wonder.giveUp();
-  } else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
+  else if (message.ended === "trace") panel.giveUp();
+  else if (message.ended === "what_if") wonder.giveUp();
+  else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
   else if (message.what_if)
     isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });

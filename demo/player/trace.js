@@ -175,8 +175,6 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
       expect(isPartial);
       take(trace);
     },
-    /** Whether this sentence's whole trace is on show. */
-    isWhole: (caption) => original?.caption === caption && original.methods.length > 0,
     /** A what-if's trace in all rows, or the film's own again. */
     lookThrough(trace) {
       take(trace ?? original);
