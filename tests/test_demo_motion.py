@@ -221,7 +221,7 @@ def test_stop_goes_back_to_what_was_shown(page, monkeypatch):
         page.get_by_label("Motion", exact=True).check()
         page.locator("#motion-status .message", has_text="frame 1 of many").wait_for()
         assert page.locator(".strip").get_attribute("aria-busy") == "true"
-        page.get_by_role("button", name="Stop", exact=True).click()
+        page.locator("#motion-progress").get_by_role("button", name="Stop", exact=True).click()
         page.locator("#motion-status .message", has_text="Stopped.").wait_for()
         assert flow.left.wait(10)
     assert page.get_by_label("Frames", exact=True).is_checked()
@@ -251,7 +251,10 @@ def test_progress_is_on_the_screen_of_a_phone(browser, url, monkeypatch):
         choose_example(page, 1)
         page.get_by_label("Motion", exact=True).check()
         page.locator("#motion-status .message", has_text="frame 1 of many").wait_for()
-        for part in (page.locator("#motion-status .message"), page.get_by_role("button", name="Stop", exact=True)):
+        for part in (
+            page.locator("#motion-status .message"),
+            page.locator("#motion-progress").get_by_role("button", name="Stop", exact=True),
+        ):
             box = part.bounding_box()
             assert box["y"] + box["height"] <= 844
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
