@@ -4,6 +4,7 @@
 - wish changes -> watched: read the video, compute its features (slow; Stop ends it)
 - watched changes -> player: write sentences and show them (milliseconds)
 - a control or α changes -> player: the same again, from the features that were kept
+- the player shows a caption -> its trace, in trace_view.py; an example's is stored with the page
 - another model -> its controls and, if there is a video, a wish: what is known of it is not computed again
 
 The motion of the frames and the comparison have their own events, in motion_view.py and compare_view.py.
@@ -14,7 +15,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ import gradio as gr
 
 from demo.api import add_caption_endpoint
 from demo.compare_view import CompareView
+from demo.component import served_file
 from demo.controls import Controls, options_from
 from demo.engine import Engine
 from demo.examples import EXAMPLES
@@ -35,7 +36,10 @@ from demo.motion_view import MotionView
 from demo.player import player
 from demo.shares import moved_to, shown, sliders
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting, working
+from demo.stored import stored_record
+from demo.trace_view import TraceView, TraceWish
 from demo.watching import Watched, Wish, watch, with_preview, write
+from demo.what_if_view import WhatIfView
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Progress, finish
 
@@ -85,6 +89,8 @@ class Page:
             self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84)
         self.player = player()
         self.motion = MotionView(self.engine, self.player, self.watched)
+        self.trace = TraceView(self.engine, self.player, self.watched)
+        self.what_if = WhatIfView(self.engine, self.player, self.watched, self.trace.wish)
         self.shares = sliders()
         self.comparison = CompareView(self.engine, self.watched)
         with gr.Row(visible=False, elem_id="panel") as self.panel:
@@ -107,14 +113,24 @@ class Page:
             **busy(self.status),
         )
         chosen = {
-            "outputs": {self.wish, self.status, self.stop, self.upload} | self.motion.outputs | self.comparison.outputs,
+            "outputs": {self.wish, self.status, self.stop, self.upload}
+            | self.motion.outputs
+            | self.trace.outputs
+            | self.what_if.outputs
+            | self.comparison.outputs,
         }
         model = self.menu.choice
         # Before the events that wish for another look: these must not be cancelled with what was under way.
         gr.on(
             [self.gallery.click, self.upload.upload, self.read_part.click, model.input],
             None,
-            cancels=[look, self.motion.measuring, self.comparison.comparing],
+            cancels=[
+                look,
+                self.motion.measuring,
+                self.trace.tracing,
+                self.what_if.wondering,
+                self.comparison.comparing,
+            ],
             api_visibility="private",
         )
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
@@ -134,7 +150,10 @@ class Page:
 
         told = {
             "inputs_kwargs": {"watched": self.watched, "shares": self.shares, **self.controls.inputs},
-            "outputs": {self.status, self.player, self.panel, self.comparison.button},
+            "outputs": {self.status, self.player, self.panel, self.comparison.button, self.trace.wish}
+            | self.trace.outputs
+            | self.what_if.outputs,
+            "cancels": [self.trace.tracing, self.what_if.wondering],
             "concurrency_id": "write",
             "concurrency_limit": WRITERS,
         }
@@ -166,7 +185,9 @@ class Page:
     # --- choosing -------------------------------------------------------------------------
 
     def on_example(self, model: str | None, event: gr.EventData) -> Updates:
-        return self._wished(Wish(EXAMPLES[event.index].path, model=model))
+        example = EXAMPLES[event.index]
+        record = stored_record(example, model)
+        return self._wished(Wish(example.path, model=model)) | ({self.player: json.dumps(record)} if record else {})
 
     def on_upload(self, file: str, model: str | None) -> Updates:
         return self._wished(Wish(Path(file), model=model))
@@ -203,6 +224,8 @@ class Page:
             self.stop: gr.Button(visible=True),
             self.upload: None,
             **self.motion.without_motion(silent()),
+            **self.trace.silenced(),
+            **self.what_if.silenced(),
             **self.comparison.cleared(),
         }
 
@@ -213,7 +236,8 @@ class Page:
             yield {self.wish: None}  # it was given up; an event that says nothing would empty its outputs
             return
         try:
-            watched = yield from reported(watch(self.engine, wish, before, self._preview_file()), self.status)
+            preview_file = served_file(self.player, ".webm")
+            watched = yield from reported(watch(self.engine, wish, before, preview_file), self.status)
         except S2VTError as error:
             yield self._given_up(problem(str(error)))
         except Exception:
@@ -231,20 +255,24 @@ class Page:
         if watched is None:
             return {self.status: problem(FORGOTTEN)}
         try:
-            record = finish(write(self.engine, watched, options_from(**options), moved_to(shares)))
+            decoding, alpha = options_from(**options), moved_to(shares)
+            record = finish(write(self.engine, watched, decoding, alpha))
         except S2VTError as error:
-            return {self.status: problem(str(error))}
+            return {self.status: problem(str(error)), **self.trace.silenced(), **self.what_if.silenced()}
         return {
+            **self.trace.silenced(),
+            **self.what_if.silenced(),
             self.player: json.dumps(record),
             self.status: silent(),
             self.panel: gr.Row(visible=True),
             self.comparison.button: gr.Button(visible=True),
+            self.trace.wish: TraceWish(record["look"], decoding, alpha),
         }
 
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:
         """A browser could not play what most browsers can."""
         try:
-            footage = yield from reported(with_preview(watched.footage, self._preview_file()), self.status)
+            footage = yield from reported(with_preview(watched.footage, served_file(self.player, ".webm")), self.status)
         except S2VTError as error:
             yield {self.status: problem(str(error))}
         else:
@@ -286,14 +314,6 @@ class Page:
             self.start: gr.Slider(maximum=longest, value=wish.start or 0),
             self.end: gr.Slider(maximum=longest, value=longest if wish.end is None else wish.end),
         }
-
-    def _preview_file(self) -> Path:
-        """A new name where Gradio serves files from, and deletes them after their lifetime."""
-        folder = Path(self.player.GRADIO_CACHE)
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"s2vt-{uuid.uuid4().hex}.webm"
-        self.player.temp_files.add(str(file))
-        return file
 
 
 def _read(name: str) -> str:

@@ -5,6 +5,7 @@ text from a cache; and script.js puts every text on the page as text, so nothing
 """
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,15 @@ def component(
         elem_id=elem_id,
         **props,
     )
+
+
+def served_file(owner: gr.HTML, suffix: str) -> Path:
+    """A new name where Gradio serves files from, and deletes them after their lifetime."""
+    folder = Path(owner.GRADIO_CACHE)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"s2vt-{uuid.uuid4().hex}{suffix}"
+    owner.temp_files.add(str(file))
+    return file
 
 
 def _read(file: Path) -> str:

@@ -9,12 +9,13 @@ MAX_WAITING = 40  # jobs in the queue; a class of thirty fits
 MAX_SESSIONS = 200  # visitors whose features are kept
 WRITERS = 4  # re-decodings at a time; each takes milliseconds
 CNN = "cnn"  # events of this group run one at a time: they share the processor
+TRACES = "traces"  # likewise; apart, so that nobody's caption waits for somebody's trace
 
 
-def busy(status: Any) -> dict[str, Any]:
+def busy(status: Any, group: str = CNN) -> dict[str, Any]:
     """How an event runs that keeps the processor busy for a while; `status` is the line that tells of it."""
     return {
-        "concurrency_id": CNN,
+        "concurrency_id": group,
         "concurrency_limit": 1,
         "trigger_mode": "multiple",  # a new wish does not wait for the end of one that is being cancelled
         "show_progress": "minimal",

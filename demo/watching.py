@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from demo.engine import Engine
+from demo.examples import EXAMPLES
 from demo.player import scene_of, sentences_of
 from demo.preview import is_playable, write_preview
 from s2vt_model.progress import Progress, Work
@@ -15,7 +18,7 @@ from s2vt_model.progress import Progress, Work
 if TYPE_CHECKING:
     from s2vt_model.captioner import Captioner, Views
     from s2vt_model.decoding import DecodingOptions
-    from s2vt_model.video import Sampling
+    from s2vt_model.video import Clip, Sampling
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Watched:
     length_s: float  # of the whole file
     sampling: Sampling  # of the frames on show: the model's first stream's
     views: Views  # features, also those of models that were asked before
+    clips: Mapping[Sampling, Clip]  # which frames every view is of, and when; without their pictures
     scenes: Mapping[Sampling, dict[str, Any]]  # the frames of every view, for the player; JSON-ready
     left_out: tuple[str, ...]  # why a stream of the model could not run, a sentence each
     seconds: dict[str, float] | None  # what this look took; None where all was known
@@ -68,6 +72,8 @@ def watch(engine: Engine, wish: Wish, before: Watched | None, preview_file: Path
     is_same_file = before is not None and before.wish.path == wish.path
     is_same_part = is_same_file and (before.wish.start, before.wish.end) == (wish.start, wish.end)
     seen = yield from captioner.look(wish.path, wish.start, wish.end, before.views if is_same_part else {})
+    clips = dict(before.clips) if is_same_part else {}
+    clips |= {sampling: _without_pictures(clip) for sampling, clip in seen.clips.items() if sampling not in clips}
     scenes = dict(before.scenes) if is_same_part else {}
     scenes |= {sampling: scene_of(clip) for sampling, clip in seen.clips.items() if sampling not in scenes}
     if is_same_file:
@@ -79,7 +85,7 @@ def watch(engine: Engine, wish: Wish, before: Watched | None, preview_file: Path
         length_s = seen.clip.times_s[0] + seen.clip.duration_s
     seconds = {"read": seen.read_seconds, "features": seen.features_seconds} if seen.clips else None
     left_out = tuple(seen.left_out.values())
-    return Watched(wish, footage, length_s, captioner.sampling, seen.views, scenes, left_out, seconds)
+    return Watched(wish, footage, length_s, captioner.sampling, seen.views, clips, scenes, left_out, seconds)
 
 
 def with_preview(footage: Footage, preview_file: Path) -> Work[Footage]:
@@ -99,13 +105,14 @@ def write(
     captioner = yield from engine.captioner(watched.wish.model)
     yield Progress("decode", 0.0, "Writing the caption")
     features = captioner.features(watched.views)
-    captions = captioner.write(features, options, _shares_for(captioner, shares))
+    captions = captioner.write(features, options, shares_for(captioner, shares))
     footage = watched.footage
     return {
         "name": footage.source.name,
         "video": str(footage.played),
         "is_preview": footage.is_preview,
         "preview_until_s": footage.preview_until_s,
+        "endings": [example.title for example in EXAMPLES],
         **watched.scene,
         "usage": " ".join([watched.scene["usage"], *watched.left_out]),
         "seconds": watched.seconds,
@@ -113,6 +120,11 @@ def write(
     }
 
 
-def _shares_for(captioner: Captioner, shares: Mapping[str, float] | None) -> Mapping[str, float] | None:
+def shares_for(captioner: Captioner, shares: Mapping[str, float] | None) -> Mapping[str, float] | None:
     """The sliders may still be those of a model that was chosen since, while this one's video is being watched."""
     return shares if shares and set(shares) == set(captioner.streams) else None
+
+
+def _without_pictures(clip: Clip) -> Clip:
+    nothing = np.empty((0, 0, 0, 3), np.uint8)
+    return replace(clip, frames=nothing, next_frames=nothing)

@@ -48,7 +48,12 @@ def choose_example(page, index=0):
     page.locator(".gallery button").nth(index).click()
     name = EXAMPLES[index].path.name
     page.locator("figcaption .name", has_text=name).wait_for()
-    page.locator(".word").first.wait_for()
+    page.locator(".player:not([data-stored]) .word").first.wait_for()  # its stored caption is there at once
+
+
+def traced(page):
+    """Wait for the trace of the caption on show."""
+    page.locator(".player:not([data-stored]) .trace[aria-busy=false]").wait_for()
 
 
 def send(page, path):

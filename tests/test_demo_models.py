@@ -317,7 +317,8 @@ def test_compare_can_be_stopped(visit, zoo):
     zoo.flow.is_held = True
     visit.get_by_role("button", name="Compare all models").click()
     visit.locator("#compare-status .message", has_text="Looking at frame 1 of many").wait_for()
-    visit.get_by_role("button", name="Stop", exact=True).click()
+    line = visit.locator(".progress", has=visit.locator("#compare-status"))
+    line.get_by_role("button", name="Stop", exact=True).click()
     visit.locator("#compare-status .message", has_text="Stopped.").wait_for()
     assert visit.locator(".comparison li").count() == 3
 

@@ -17,7 +17,7 @@ from demo.watching import Wish, watch
 from s2vt_model.clip_flow import clip_flow
 from s2vt_model.errors import FlowError
 from s2vt_model.progress import Progress, finish
-from tests.browsing import choose_example, needs_chromium, send, visiting
+from tests.browsing import choose_example, needs_chromium, send, traced, visiting
 from tests.videos import sliding_frames, write_video
 
 
@@ -125,6 +125,7 @@ def test_motion_is_measured_when_first_looked_at_and_kept(page, calls, monkeypat
 
     monkeypatch.setattr("s2vt_model.clip_flow.clip_flow", counted)
     choose_example(page, 2)
+    traced(page)
     assert not measured
     frames = images(page)
     assert page.get_by_label("TV-L1").is_hidden()
@@ -182,6 +183,7 @@ def test_writing_again_keeps_the_view_and_another_look_does_not(page, calls):
     wheel = images(page)
     page.get_by_label("Greedy").check()
     page.locator(".eyebrow", has_text="greedy").wait_for()
+    traced(page)
     assert images(page) == wheel
     view(page, "Frames")
     asked = len(calls)
@@ -219,7 +221,7 @@ def test_stop_goes_back_to_what_was_shown(page, monkeypatch):
         page.get_by_label("Motion", exact=True).check()
         page.locator("#motion-status .message", has_text="frame 1 of many").wait_for()
         assert page.locator(".strip").get_attribute("aria-busy") == "true"
-        page.get_by_role("button", name="Stop", exact=True).click()
+        page.locator("#motion-progress").get_by_role("button", name="Stop", exact=True).click()
         page.locator("#motion-status .message", has_text="Stopped.").wait_for()
         assert flow.left.wait(10)
     assert page.get_by_label("Frames", exact=True).is_checked()
@@ -249,7 +251,10 @@ def test_progress_is_on_the_screen_of_a_phone(browser, url, monkeypatch):
         choose_example(page, 1)
         page.get_by_label("Motion", exact=True).check()
         page.locator("#motion-status .message", has_text="frame 1 of many").wait_for()
-        for part in (page.locator("#motion-status .message"), page.get_by_role("button", name="Stop", exact=True)):
+        for part in (
+            page.locator("#motion-status .message"),
+            page.locator("#motion-progress").get_by_role("button", name="Stop", exact=True),
+        ):
             box = part.bounding_box()
             assert box["y"] + box["height"] <= 844
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -14,6 +14,11 @@ class Example:
     credit: str
     path: Path
 
+    @property
+    def trace(self) -> Path:
+        """What the default model did with it, as scripts/trace_examples.py stored it."""
+        return self.path.with_suffix(".trace.json")
+
 
 EXAMPLES = (
     Example("A dog at rest", "Eriberto Mota, CC BY-SA 4.0", FOLDER / "dog.mp4"),

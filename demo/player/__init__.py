@@ -1,15 +1,17 @@
 """The player: the video, the caption beside it, and the frames the model saw underneath.
 
-What script.js is told is plain JSON, without tensors. It is one of three messages; the record is built here:
+What script.js is told is plain JSON, without tensors. It is one of a few messages; the record is built here:
 
     name, video, is_preview, preview_until_s                 which file plays, and whether it is a preview
+    is_stored                                                true where it comes with the page, not from a model
+    endings[]                                                titles of the clips whose endings a what-if may take
     look, usage, frames[{time_s, image}]                     the frames of one look at the video
     seconds{read, features}                                  what that took; null where all was known
     method, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
                                                              of one decoding, the best sentence first
 
-and the others in demo/motion.py: `motion{…}`, the frames' motion by one algorithm, and `no_motion`, when
-measuring it ended without a result. They come apart from the record, which a moved slider sends anew.
+The others are described in demo/motion.py and demo/tracing.py: the frames' motion by one algorithm, the trace of
+the best sentence, the answer to a what-if. They come apart from the record, which a moved slider sends anew.
 """
 
 from __future__ import annotations
@@ -36,9 +38,17 @@ THUMBNAIL_MAX_WIDTH_PX = 192
 THUMBNAIL_QUALITY = 70
 
 
+FOLDER = Path(__file__).parent
+SCRIPTS = (
+    "tools.js", "svg.js", "palette.js", "unpack.js", "timeline.js", "heatmap.js",  # what rows are made of
+    "strip.js", "words.js", "attribution.js", "gates.js", "chances.js", "beam.js", "watching.js",  # what is seen
+    "trace.js", "what_if.js", "takeaway.js", "keys.js", "script.js",  # what can be done
+)  # fmt: skip
+
+
 def player() -> gr.HTML:
     """The component, empty."""
-    return component(Path(__file__).parent, "player", scripts=("tools.js", "strip.js", "script.js"))
+    return component(FOLDER, "player", scripts=SCRIPTS)
 
 
 def scene_of(clip: Clip) -> dict[str, Any]:
@@ -56,14 +66,19 @@ def scene_of(clip: Clip) -> dict[str, Any]:
 def sentences_of(captions: Captions, options: DecodingOptions) -> dict[str, Any]:
     """What one decoding wrote, for the player."""
     return {
-        "method": {
-            "beam": f"beam search, width {options.beam_width}",
-            "greedy": "greedy: the likeliest word at every step",
-            "sample": f"sampling, temperature {options.temperature:g}, seed {options.seed}",
-        }[options.method],
+        "method": said_of(options.method, options.beam_width, options.temperature, options.seed),
         "candidates": [_sentence(caption) for caption in captions.candidates],
         "seconds_to_write": captions.decode_seconds,
     }
+
+
+def said_of(method: str, beam_width: int, temperature: float, seed: int) -> str:
+    """How a sentence was searched for, in words."""
+    return {
+        "beam": f"beam search, width {beam_width}",
+        "greedy": "greedy: the likeliest word at every step",
+        "sample": f"sampling, temperature {temperature:g}, seed {seed}",
+    }[method]
 
 
 def thumbnail(

@@ -1,5 +1,5 @@
 // The strip: the sampled frames in a row, as they are, as their motion, or as a CNN is fed that motion.
-// In scope: tools.js. Motion is asked for when it is first looked at, and then kept until the next look.
+// In scope: tools.js, palette.js. Motion is asked for when it is first looked at, and then kept until the next look.
 
 function filmStrip({ onChosen, onMotionWanted }) {
   const list = $(".strip");
@@ -11,6 +11,7 @@ function filmStrip({ onChosen, onMotionWanted }) {
   let measured = {}; // algorithm -> the message about it
   let asked = null; // the algorithm that is being waited for
   let shown = firstChoice; // what the pictures on the strip are
+  let weight = null; // a frame's time -> how much of the chosen word came from it, -1 … 1
 
   const radios = (name) => [...element.querySelectorAll(`input[name="strip-${name}"]`)];
   const valueOf = (name) => radios(name).find((radio) => radio.checked).value;
@@ -42,13 +43,26 @@ function filmStrip({ onChosen, onMotionWanted }) {
         button.disabled = beyond;
         button.tabIndex = i === 0 ? 0 : -1;
         button.setAttribute("aria-label", beyond ? `${label}; the preview ends before it` : label);
-        button.append(picture, make("span", "", `${time_s.toFixed(2)} s`));
+        button.append(picture, make("i", "weight"), make("span", "", `${time_s.toFixed(2)} s`));
         item.append(button);
         return item;
       }),
     );
     list.scrollLeft = 0;
     choose(firstChoice);
+    weigh(weight);
+  }
+
+  /** Brightens the frames by their weight, and puts it under them as a bar; null: all alike. */
+  function weigh(newWeight) {
+    weight = newWeight;
+    const { above, below } = ink();
+    list.classList.toggle("weighed", weight !== null);
+    buttons().forEach((button, i) => {
+      const share = weight?.(frames[i].time_s) ?? 0;
+      button.style.setProperty("--weight", Math.abs(share).toFixed(3));
+      button.style.setProperty("--weight-colour", share < 0 ? below : above);
+    });
   }
 
   function light(index) {
@@ -135,5 +149,5 @@ function filmStrip({ onChosen, onMotionWanted }) {
     if (list.getAttribute("aria-busy") === "true") choose(shown);
   }
 
-  return { draw, light, addMotion, giveUpMotion };
+  return { draw, light, weigh, addMotion, giveUpMotion };
 }

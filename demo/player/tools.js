@@ -1,12 +1,20 @@
-// What strip.js, script.js and the comparison's script.js share. In scope, from Gradio: element.
+// What the other scripts share, and the comparison's script.js. In scope, from Gradio: element.
 
 const $ = (selector) => element.querySelector(selector);
+const all = (selector) => [...element.querySelectorAll(selector)];
 
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
   node.className = className;
   if (text !== undefined) node.textContent = text;
   return node;
+};
+
+const makeButton = (className, ...content) => {
+  const button = make("button", className);
+  button.type = "button";
+  button.append(...content);
+  return button;
 };
 
 const percent = (p) => {
@@ -18,3 +26,6 @@ const percent = (p) => {
 const duration = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`);
 
 const prefersCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+const clamp = (x, least, most) => Math.min(Math.max(x, least), most);
+const upTo = (count) => Array.from({ length: count }, (_, i) => i);

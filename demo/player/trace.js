@@ -1,0 +1,205 @@
+// The trace of the sentence on show: what is chosen in it, and the rows that show it. In scope: all files before.
+// Rows of closed sections are not drawn; while the film plays only the cursor moves, and what follows it.
+
+const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
+
+function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
+  const panel = $(".trace");
+  const streams = $(".streams");
+  const sections = all(".row");
+  let position = null; // of the frame on show, in the stream
+  let original = null; // the trace of the film itself; `view.trace` may be a what-if's
+
+  const view = {
+    trace: null,
+    axis: null,
+    word: null,
+    time_s: 0, // of the film
+    streamIndex: 0,
+    methodIndex: 0,
+    map: null, // of the chosen stream and method, words × frames; null where no attribution was asked for
+    get canAsk() {
+      return canAsk();
+    },
+    get stream() {
+      return view.trace.streams[view.streamIndex];
+    },
+    get method() {
+      return view.trace.methods[view.methodIndex];
+    },
+    /** A word, a frame by its position in the stream or by its time in the film, a method. */
+    choose({ position, time_s, ...change }) {
+      Object.assign(view, change);
+      if (position !== undefined) time_s = filmTime(position);
+      if (time_s !== undefined && time_s !== null) onSeek(time_s);
+      redraw();
+    },
+    ask: onAsk,
+  };
+
+  // --- an edited film's frames stand elsewhere than in the film that plays -----------------------
+
+  /** Where the film on the axis shows what the film that plays shows now; null where it was left out. */
+  function slotOf(time_s) {
+    if (!view.trace.edits.length) return time_s;
+    const source = original.streams[view.streamIndex];
+    const playing = source.frames[positionAt(source, time_s)];
+    const slot = playing && view.stream.frames.find(({ clip, index }) => clip === 0 && index === playing.index);
+    return slot ? slot.time_s : null;
+  }
+
+  function filmTime(position) {
+    const slot = view.stream.frames[position];
+    if (!view.trace.edits.length) return slot.time_s;
+    if (slot.clip !== 0) return null;
+    return original.streams[view.streamIndex].frames.find(({ index }) => index === slot.index)?.time_s ?? null;
+  }
+
+  // --- drawing ----------------------------------------------------------------------------------
+
+  const rows = {
+    attribution: attributionRow(view, $(".row[data-row=attribution]")),
+    watching: watchingRow(view, $(".row[data-row=watching]")),
+    chances: chancesRow(view),
+    surprise: surpriseRow(view),
+    sanity: sanityRow(view),
+    gates: gatesRow(view),
+    survival: survivalRow(view, $(".row[data-row=survival]")),
+    beam: beamRow(view, $(".row[data-row=beam]")),
+  };
+  const isOpen = (section) => section.tagName !== "DETAILS" || section.open;
+
+  function drawRow(section) {
+    const row = rows[section.dataset.row];
+    if (row && view.trace && isOpen(section)) row.draw();
+  }
+
+  function redraw() {
+    const width = Math.floor(panel.clientWidth);
+    if (!view.trace || !width) return; // nothing to show, or nowhere to show it
+    view.axis = timeAxis(view.trace, width);
+    const found = view.stream.attribution[view.methodIndex];
+    view.map = found ? paintable(view.method, found.values) : null;
+    position = null;
+    sections.forEach(drawRow);
+    $(".row[data-row=sanity]").hidden = !view.map;
+    words.choose(view.trace === original ? view.word : null);
+    light();
+    follow(view.time_s);
+  }
+
+  /** Lights on the strip the frames that the chosen word came from. */
+  function light() {
+    const { map, word, stream, trace } = view;
+    const isPlain = map && word !== null && !trace.edits.length;
+    $(".came-from").hidden = !isPlain;
+    if (!isPlain) return strip.weigh(null);
+    const shares = upTo(map.columns).map((column) => map.at(word, column));
+    const most = Math.max(...shares.map(Math.abs)) || 1;
+    strip.weigh((time_s) => shares[Math.max(positionAt(stream, time_s), 0)] / most);
+    $(".came-from").textContent =
+      `Bright frames are those that ${quoted(trace.words[word].text)} came from (${view.method.title.toLowerCase()}).`;
+  }
+
+  function follow(time_s) {
+    view.time_s = time_s;
+    if (!view.axis || !view.trace) return;
+    const slot_s = slotOf(time_s);
+    panel.style.setProperty("--cursor", slot_s === null ? "-9px" : `${view.axis.xOf(slot_s).toFixed(2)}px`);
+    panel.dataset.cursor = slot_s ?? "";
+    const next = slot_s === null ? -1 : positionAt(view.stream, slot_s);
+    if (next !== position) tellWhatItGave((position = next));
+    rows.watching.follow();
+  }
+
+  /** Under the words above: what the frame on show gave to each. */
+  function tellWhatItGave(frame) {
+    const { map } = view;
+    const isKnown = map && frame >= 0 && view.trace === original;
+    const most = isKnown && (largest(map) || 1);
+    words.show(isKnown ? upTo(map.rows).map((row) => map.at(row, frame) / most) : null);
+  }
+
+  sections.forEach((section) => section.addEventListener("toggle", () => drawRow(section)));
+  streams.addEventListener("change", (event) => view.choose({ streamIndex: Number(event.target.value) }));
+  new ResizeObserver(() => {
+    if (view.axis && Math.floor(panel.clientWidth) !== view.axis.width) redraw();
+  }).observe(panel);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(redraw));
+
+  function drawStreams() {
+    const found = view.trace.streams;
+    streams.hidden = found.length < 2;
+    streams.replaceChildren(
+      make("legend", "", "Stream"),
+      ...found.map(({ name, alpha }, i) => {
+        const choice = make("label", "");
+        const radio = make("input", "");
+        Object.assign(radio, { type: "radio", name: "trace-stream", value: i, checked: i === view.streamIndex });
+        choice.append(radio, make("span", "", `${name} · α ${alpha.toFixed(2)}`));
+        return choice;
+      }),
+    );
+  }
+
+  /** Whether more is to come. */
+  function expect(isMore) {
+    panel.setAttribute("aria-busy", String(isMore));
+    $(".coming").hidden = !isMore || Boolean(original?.methods.length);
+  }
+
+  function take(trace) {
+    const before = view.trace;
+    view.trace = trace;
+    view.streamIndex = Math.min(view.streamIndex, trace.streams.length - 1);
+    const named = trace.methods.findIndex(
+      ({ name }) => name === (before?.methods[view.methodIndex]?.name ?? FIRST_METHOD),
+    );
+    view.methodIndex = Math.max(named, 0);
+    if (before?.caption !== trace.caption) view.word = mostSurprising(trace);
+    panel.hidden = false;
+    drawStreams();
+    redraw();
+  }
+
+  return {
+    view,
+    redraw,
+    follow,
+    get original() {
+      return original;
+    },
+    /** The trace of the film on show. */
+    show(trace, isPartial) {
+      original = trace;
+      expect(isPartial);
+      take(trace);
+    },
+    /** A what-if's trace in all rows, or the film's own again. */
+    lookThrough(trace) {
+      take(trace ?? original);
+    },
+    chooseWord(word) {
+      if (view.trace && word < view.trace.words.length) view.choose({ word });
+    },
+    /** No trace will come. */
+    giveUp() {
+      expect(false);
+    },
+    /** A new sentence was written, and its trace is not there yet. */
+    wait(isOther) {
+      expect(true);
+      if (!isOther) return;
+      panel.hidden = true;
+      view.trace = original = null;
+      strip.weigh(null);
+      $(".came-from").hidden = true;
+    },
+  };
+}
+
+/** Where to look first: the word that was hardest to foresee. */
+function mostSurprising({ words }) {
+  const costs = words.map(({ text, log_prob }) => (text === END ? -Infinity : -log_prob));
+  return costs.indexOf(Math.max(...costs));
+}

@@ -1,0 +1,142 @@
+"""The page as one file: saved from the page or made from a trace on the command line, opened without a network."""
+
+import json
+
+import pytest
+
+from demo.__main__ import main
+from demo.examples import EXAMPLES
+from demo.offline import MAX_CLIP_MB, saved_page
+from s2vt_model.errors import S2VTError
+from tests.browsing import PATIENCE_MS, choose_example, needs_chromium, traced
+from tests.traces import made_trace
+
+COCKATOO = EXAMPLES[1]
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a file with the network off; the page must stay free of errors and ask for nothing."""
+    contexts = []
+
+    def open_file(path, **context):
+        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 844}, **context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        troubles = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+        page.on("request", lambda r: r.url.startswith(("file:", "blob:", "data:")) or troubles.append(r.url))
+        contexts.append((context, troubles))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    for context, troubles in contexts:
+        context.close()
+        assert not troubles
+
+
+def plays_and_follows(page):
+    page.locator(".attribution-map svg").wait_for()
+    page.evaluate("document.querySelector('video').play()")
+    page.wait_for_function("document.querySelectorAll('.strip button')[2].hasAttribute('aria-current')")
+    page.wait_for_function("Number(document.querySelector('.trace').dataset.cursor) > 1")
+    page.evaluate("document.querySelector('video').pause()")
+    page.locator(".word").nth(2).click()
+    assert page.locator(".word").nth(2).get_attribute("aria-pressed") == "true"
+
+
+@needs_chromium
+def test_a_page_that_was_saved_plays_offline(page, opened, tmp_path):
+    choose_example(page, 1)
+    traced(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="This page as one HTML file").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.name == "cockatoo.html"
+    saved = opened(file)
+    assert saved.locator(".caption").inner_text() == page.locator(".caption").inner_text()
+    plays_and_follows(saved)
+    assert saved.get_by_role("button", name="This page as one HTML file").is_hidden()
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("Trace, JSON", ".trace.json"), ("Subtitles, SRT", ".srt"), ("Subtitles, VTT", ".vtt")]
+)
+def test_files_can_be_taken_away(page, tmp_path, kind, ending):
+    choose_example(page, 1)
+    traced(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=kind).click()
+    assert download.value.suggested_filename == f"cockatoo{ending}"
+    text = download.value.path().read_text(encoding="utf-8")
+    caption = page.locator(".caption").text_content()
+    if ending == ".trace.json":
+        assert json.loads(text)["caption"] == caption
+    else:
+        assert caption in text
+        assert " --> " in text
+
+
+@needs_chromium
+def test_a_row_is_saved_as_a_picture(page):
+    choose_example(page, 1)
+    traced(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save “Where each word came from” as SVG").click()
+    text = download.value.path().read_text(encoding="utf-8")
+    assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    assert "var(" not in text
+    assert "(end)" in text
+
+
+@needs_chromium
+def test_a_trace_is_shown_from_the_command_line(opened, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert main(["show", str(COCKATOO.trace), "--video", str(COCKATOO.path), "--out", str(page)]) == 0
+    assert capsys.readouterr().out.strip() == str(page)
+    plays_and_follows(opened(page))
+
+
+@needs_chromium
+def test_without_its_video_a_trace_is_still_a_page(opened, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["show", str(COCKATOO.trace), "--out", str(page)]) == 0
+    shown = opened(page)
+    shown.locator(".attribution-map svg").wait_for()
+    assert shown.locator("video").is_hidden()
+
+
+@needs_chromium
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_streams_and_cells_of_all_kinds_are_shown(opened, tmp_path, cell):
+    trace = made_trace(streams=("rgb", "motion"), cell=cell)
+    file, page = tmp_path / "trace.json", tmp_path / "page.html"
+    file.write_text(json.dumps(trace), encoding="utf-8")
+    assert main(["show", str(file), "--out", str(page)]) == 0
+    shown = opened(page)
+    shown.locator(".attribution-map svg").wait_for()
+    shown.evaluate("document.querySelectorAll('details').forEach((row) => (row.open = true))")
+    shown.get_by_label("motion · α 0.50").check()
+    assert shown.locator(".quantity option").count() == {"lstm": 6, "gru": 4, "rnn": 1}[cell]
+    assert shown.locator("details[data-row=survival]").is_visible() == (cell != "rnn")
+    assert shown.locator(".chance small").first.inner_text().startswith("rgb 30 % · motion 24 %")
+
+
+def test_what_is_no_trace_is_a_sentence(tmp_path, capsys):
+    file = tmp_path / "notes.json"
+    file.write_text("{}")
+    assert main(["show", str(file)]) == 1
+    assert "This is not a trace" in capsys.readouterr().err
+    assert main(["show", str(tmp_path / "none.json")]) == 1
+
+
+def test_a_clip_that_is_too_large_is_a_sentence(tmp_path):
+    clip = tmp_path / "long.mp4"
+    with clip.open("wb") as file:
+        file.truncate((MAX_CLIP_MB + 1) * 1_000_000)
+    with pytest.raises(S2VTError, match=f"holds clips of up to {MAX_CLIP_MB} MB"):
+        saved_page({"candidates": [{"text": "a"}]}, {}, clip)
