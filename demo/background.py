@@ -16,33 +16,59 @@ Result = TypeVar("Result")
 
 
 class Background(Generic[Result]):
-    """Begins at once to compute `make()`; `what` names it in sentences."""
+    """Begins at once to do `work`; `what` names it in sentences. Where nobody waits for it any more, it ends."""
 
-    def __init__(self, what: str, make: Callable[[], Result]):
+    def __init__(self, what: str, work: Callable[[], Work[Result]]):
         self.what = what
         self._settled = threading.Event()
         self._found: Result | None = None
-        self._problem = ""
-        threading.Thread(target=self._run, args=(make,), name=f"load {what}", daemon=True).start()
+        self._problem: S2VTError | None = None
+        self._progress = Progress("load", None, f"Loading {what}")
+        self._waiting = 0
+        self._counting = threading.Lock()
+        self._is_deserted = False
+        threading.Thread(target=self._run, args=(work,), name=f"load {what}", daemon=True).start()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether waiting is in vain."""
+        return self._found is None and (self._problem is not None or self._is_deserted)
 
     def wait(self) -> Work[Result]:
         """The result, as soon as it is there. Raises `S2VTError` if there will be none."""
-        while not self._settled.wait(POLL_SECONDS):
-            yield Progress("load", None, f"Loading {self.what}")
+        with self._counting:
+            self._waiting += 1
+        try:
+            while not self._settled.wait(POLL_SECONDS):
+                yield self._progress
+        finally:
+            with self._counting:
+                self._waiting -= 1
+                self._is_deserted |= self._waiting == 0 and not self._settled.is_set()
         if self._problem:
-            raise S2VTError(self._problem)
+            raise type(self._problem)(str(self._problem))  # one for each who waits
         return self._found
 
-    def _run(self, make: Callable[[], Result]) -> None:
+    def _run(self, work: Callable[[], Work[Result]]) -> None:
         try:
-            self._found = make()
+            self._found = self._done(work())
         except S2VTError as error:
-            self._problem = str(error)
+            self._problem = error
         except Exception as error:
             logging.exception("Loading %s failed", self.what)
-            self._problem = (
+            self._problem = S2VTError(
                 f"Loading {self.what} failed ({type(error).__name__}); the server's terminal says why. "
                 "Is everything installed that requirements.txt lists?"
             )
         finally:
             self._settled.set()
+
+    def _done(self, work: Work[Result]) -> Result:
+        while True:
+            try:
+                self._progress = next(work)
+            except StopIteration as stop:
+                return stop.value
+            if self._is_deserted:
+                work.close()
+                raise S2VTError(f"Loading {self.what} was stopped.")

@@ -6,6 +6,7 @@
 - a control or α changes -> player: the same again, from the features that were kept
 - the player shows a caption -> its trace, in trace_view.py; an example's is stored with the page
 - another model -> its controls and, if there is a video, a wish: what is known of it is not computed again
+- a model of the Hub that is not listed -> it is downloaded, then the same
 
 The motion of the frames and the comparison have their own events, in motion_view.py and compare_view.py.
 """
@@ -40,7 +41,8 @@ from demo.stored import stored_record
 from demo.trace_view import TraceView, TraceWish
 from demo.watching import Watched, Wish, watch, with_preview, write
 from demo.what_if_view import WhatIfView
-from s2vt_model.errors import S2VTError
+from s2vt_model.errors import HubError, S2VTError
+from s2vt_model.hub_name import HubName
 from s2vt_model.progress import Progress, finish
 
 if TYPE_CHECKING:
@@ -119,10 +121,10 @@ class Page:
             | self.what_if.outputs
             | self.comparison.outputs,
         }
-        model = self.menu.choice
+        model, unlisted = self.menu.choice, self.menu.unlisted
         # Before the events that wish for another look: these must not be cancelled with what was under way.
         gr.on(
-            [self.gallery.click, self.upload.upload, self.read_part.click, model.input],
+            [self.gallery.click, self.upload.upload, self.read_part.click, model.input, unlisted.submit],
             None,
             cancels=[
                 look,
@@ -136,16 +138,17 @@ class Page:
         self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
         self.upload.upload(self.on_upload, inputs=[self.upload, model], **chosen, **PRIVATE)
         self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **chosen, **PRIVATE)
-        choosing = model.input(
-            self.on_model,
-            inputs=[model, self.wish, self.watched],
-            outputs=chosen["outputs"] | self.menu.outputs | {self.shares, *self.controls.inputs.values()},
-            trigger_mode="always_last",
-            concurrency_limit=None,  # it waits for the model, not for the processor
-            **PRIVATE,
+        choice = {
+            "outputs": chosen["outputs"] | self.menu.outputs | {self.shares, *self.controls.inputs.values()},
+            "trigger_mode": "always_last",
+            "concurrency_limit": None,  # it waits for the model, not for the processor
+        }
+        choosing = model.input(self.on_model, inputs=[model, self.wish, self.watched], **choice, **PRIVATE)
+        bringing = unlisted.submit(
+            self.on_unlisted, inputs=[unlisted, model, self.wish, self.watched], **choice, **PRIVATE
         )
-        self.stop.click(None, cancels=[look, choosing], api_visibility="private").then(
-            self.on_stop, outputs={self.wish, self.status, self.stop}, **PRIVATE
+        self.stop.click(None, cancels=[look, choosing, bringing], api_visibility="private").then(
+            self.on_stop, outputs={self.wish, self.status, self.stop, self.menu.unlisted}, **PRIVATE
         )
 
         told = {
@@ -206,8 +209,11 @@ class Page:
             captioner = yield from reported(self.engine.captioner(name), self.status)
         except S2VTError as error:
             yield {**self.menu.complain(str(error)), self.status: silent(), self.stop: gr.Button(visible=False)}
+            if isinstance(error, HubError) and name != catalogue.default:  # that one does without the Hub
+                yield from self._back_to(catalogue.default, str(error), wish, watched)
             return
         yield {
+            **self.menu.choose(catalogue, name),
             **self._as_chosen_for(model, captioner),
             self.status: silent(),
             self.stop: gr.Button(visible=False),
@@ -215,6 +221,32 @@ class Page:
         wish = wish or (watched and watched.wish)  # what is being looked for, or else what was found last
         if wish is not None:
             yield self._wished(replace(wish, model=name))
+
+    def on_unlisted(
+        self, text: str, before: str | None, wish: Wish | None, watched: Watched | None
+    ) -> Iterator[Updates]:
+        """A checkpoint of the Hub; where it cannot be had, what was chosen before is chosen still."""
+        try:
+            name = str(HubName.parse(text))
+            yield {self.menu.unlisted: gr.Textbox(interactive=False), self.stop: gr.Button(visible=True)}
+            yield from reported(self.engine.captioner(name), self.status)
+        except S2VTError as error:
+            yield {
+                **self.menu.complain(str(error)),
+                self.menu.unlisted: gr.Textbox(interactive=True),
+                self.status: silent(),
+                self.stop: gr.Button(visible=False),
+            }
+            if before is not None:
+                yield from self._back_to(before, str(error), wish, watched)
+        else:
+            yield {self.menu.unlisted: gr.Textbox("", interactive=True)}
+            yield from self.on_model(name, wish, watched)
+
+    def _back_to(self, name: str, why: str, wish: Wish | None, watched: Watched | None) -> Iterator[Updates]:
+        """The Hub cannot help: go on with another model, and say so."""
+        for updates in self.on_model(name, wish, watched):
+            yield {**updates, **self.menu.complain(f"{why} “{name}” is chosen in its place.")}
 
     def _wished(self, wish: Wish) -> Updates:
         # The upload box is emptied: it is ready for the next file, and the player names this one.
@@ -279,7 +311,7 @@ class Page:
             yield {self.watched: replace(watched, footage=footage)}
 
     def on_stop(self) -> Updates:
-        return self._given_up(note("Stopped."))
+        return {**self._given_up(note("Stopped.")), self.menu.unlisted: gr.Textbox(interactive=True)}
 
     def on_load(self) -> Iterator[Updates]:
         try:

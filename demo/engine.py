@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from demo.background import Background
-from s2vt_model.progress import Work
+from demo.limits import MAX_VISITORS_MODELS
+from s2vt_model.errors import S2VTError
+from s2vt_model.progress import Progress, Work
 
 if TYPE_CHECKING:
     from s2vt_model.captioner import Captioner
@@ -22,14 +24,18 @@ class Engine:
         self,
         load: Callable[[Model], Captioner] | None = None,
         catalogue: Callable[[], Catalogue] | None = None,
+        fetch: Callable[[Model, bool], Work[Model]] | None = None,
     ):
+        """`fetch` brings what a model lacks onto this disk; its second argument says whether the model is listed."""
         self._load = load or self._load_from_library
+        self._fetch = fetch or (_fetch if load is None else _as_it_is)
         self._read_catalogue = catalogue or _read_listed
         self._library: StreamLibrary | None = None
         self._loading = threading.Lock()  # one model at a time: they share streams
         self._asking = threading.Lock()
         self._catalogue: Background[Catalogue] | None = None
         self._captioners: dict[str, Background[Captioner]] = {}
+        self._unlisted: set[str] = set()  # those of them that visitors brought
 
     def start(self) -> None:
         """Begin to load the default model; returns at once."""
@@ -40,33 +46,49 @@ class Engine:
         return (yield from self._ask_for_catalogue().wait())
 
     def captioner(self, name: str | None = None) -> Work[Captioner]:
-        """The model called `name`, by default the default one.
+        """The model called `name`, by default the default one; one of the Hub is downloaded.
 
         Raises `S2VTError` if there is none, or if it cannot be loaded.
         """
         catalogue = yield from self.catalogue()
-        return (yield from self._ask_for(catalogue.model(name or catalogue.default)).wait())
+        model = catalogue.model(name or catalogue.default)
+        return (yield from self._ask_for(model, set(model.checkpoints) <= set(catalogue.streams)).wait())
 
     def _ask_for_catalogue(self) -> Background[Catalogue]:
         with self._asking:
-            if self._catalogue is None:
+            if self._catalogue is None or self._catalogue.has_failed:
                 self._catalogue = Background("the models", self._open)
             return self._catalogue
 
-    def _open(self) -> Catalogue:
+    def _open(self) -> Work[Catalogue]:
+        yield Progress("load", None, "Reading the list of models")
         catalogue = self._read_catalogue()
-        self._ask_for(catalogue.model(catalogue.default))
+        self._ask_for(catalogue.model(catalogue.default), True)
         return catalogue
 
-    def _ask_for(self, model: Model) -> Background[Captioner]:
-        def load() -> Captioner:
+    def _ask_for(self, model: Model, is_listed: bool) -> Background[Captioner]:
+        def load() -> Work[Captioner]:
+            fetched = yield from self._fetch(model, is_listed)  # without the lock: a slow Hub holds nobody else up
+            yield Progress("load", None, f"Loading the model “{model.name}”")
             with self._loading:
-                return self._load(model)
+                return self._load(fetched)
 
         with self._asking:
-            if model.name not in self._captioners:
+            if model.name not in self._captioners or self._captioners[model.name].has_failed:
+                if not is_listed:
+                    self._make_room()
                 self._captioners[model.name] = Background(f"the model “{model.name}”", load)
+                self._unlisted |= set() if is_listed else {model.name}
             return self._captioners[model.name]
+
+    def _make_room(self) -> None:
+        """Raises `S2VTError` where visitors have brought as many models as there is memory for."""
+        self._unlisted = {name for name in self._unlisted if not self._captioners[name].has_failed}
+        if len(self._unlisted) >= MAX_VISITORS_MODELS:
+            raise S2VTError(
+                f"This server holds {MAX_VISITORS_MODELS} models that visitors brought, and no more. "
+                "Choose a listed one, or run the demo on your own machine."
+            )
 
     def _load_from_library(self, model: Model) -> Captioner:
         from s2vt_model.captioner import Captioner, resolve_device  # imports torch
@@ -75,6 +97,18 @@ class Engine:
         if self._library is None:
             self._library = StreamLibrary(resolve_device("auto"))
         return Captioner.load(model, self._library)
+
+
+def _fetch(model: Model, is_listed: bool) -> Work[Model]:
+    from s2vt_model.hub import Hub, fetch  # imports torch
+
+    # A visitor's own is asked for as nobody: the server's token opens what is the server's alone.
+    return (yield from fetch(model, Hub(token=None if is_listed else False)))
+
+
+def _as_it_is(model: Model, is_listed: bool) -> Work[Model]:
+    return model
+    yield  # this makes it work that is done at once
 
 
 def _read_listed() -> Catalogue:

@@ -7,6 +7,7 @@ UPLOADS_LIFETIME_S = 2 * 3600  # longer than a full queue takes, or files would 
 CLEAN_UP_EVERY_S = 600
 MAX_WAITING = 40  # jobs in the queue; a class of thirty fits
 MAX_SESSIONS = 200  # visitors whose features are kept
+MAX_VISITORS_MODELS = 8  # from the Hub; each takes some 100 MB of memory, for good
 WRITERS = 4  # re-decodings at a time; each takes milliseconds
 CNN = "cnn"  # events of this group run one at a time: they share the processor
 TRACES = "traces"  # likewise; apart, so that nobody's caption waits for somebody's trace

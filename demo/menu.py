@@ -1,4 +1,4 @@
-"""Which model writes: a row of names, and a line about the chosen one."""
+"""Which model writes: a row of names, a box for one that is not listed, and a line about the chosen one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Menu:
     """The components. What there is to choose from comes with the catalogue."""
 
     choice: gr.Radio
+    unlisted: gr.Textbox
     about: gr.HTML
 
     @classmethod
@@ -27,16 +28,30 @@ class Menu:
         """Put the components where the page is being built."""
         with gr.Column(elem_id="menu"):
             choice = gr.Radio([], label="Model", show_label=False, container=False, visible=False, elem_id="models")
-            return cls(choice, gr.HTML(LOADING, elem_id="model"))
+            unlisted = gr.Textbox(
+                label="A checkpoint of the Hugging Face Hub",
+                show_label=False,
+                container=False,
+                placeholder="Another checkpoint of the Hugging Face Hub: org/name",
+                max_length=200,
+                visible=False,
+                elem_id="unlisted",
+            )
+            return cls(choice, unlisted, gr.HTML(LOADING, elem_id="model"))
 
     @property
     def outputs(self) -> set[Any]:
-        return {self.choice, self.about}
+        return {self.choice, self.unlisted, self.about}
 
     def list(self, catalogue: Catalogue) -> dict[Any, Any]:
         """Updates that offer all models, the default one chosen."""
         names = [model.name for model in catalogue.models]
-        return {self.choice: gr.Radio(names, value=names[0], visible=True)}
+        return {self.choice: gr.Radio(names, value=names[0], visible=True), self.unlisted: gr.Textbox(visible=True)}
+
+    def choose(self, catalogue: Catalogue, name: str) -> dict[Any, Any]:
+        """Updates that choose a model, and offer it where it is not listed."""
+        names = [model.name for model in catalogue.models]
+        return {self.choice: gr.Radio(value=name) if name in names else gr.Radio([*names, name], value=name)}
 
     def describe(self, model: Model, captioner: Captioner | None = None) -> dict[Any, Any]:
         """Updates that say what the chosen model is; with its captioner, what became of it."""

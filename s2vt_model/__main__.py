@@ -1,4 +1,4 @@
-"""`python -m s2vt_model caption|evaluate|train|convert …`."""
+"""`python -m s2vt_model caption|evaluate|train|convert|publish …`."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "score a checkpoint on a corpus: METEOR, BLEU, ROUGE-L, CIDEr",
     "train": "train a checkpoint on a corpus",
     "convert": "turn the authors' Caffe files into a checkpoint or a backbone",
+    "publish": "upload a checkpoint to the Hugging Face Hub",
 }
 
 

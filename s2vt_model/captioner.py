@@ -17,8 +17,9 @@ from s2vt_model.architectures import NetworkState
 from s2vt_model.decoding import BeamWatcher, DecodingOptions, Hypothesis, Writer, decode
 from s2vt_model.errors import CheckpointError, S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
+from s2vt_model.hub import fetch
 from s2vt_model.models import Model, read_catalogue
-from s2vt_model.progress import Progress, Work
+from s2vt_model.progress import Progress, Work, finish
 from s2vt_model.stream import Stream, StreamLibrary, View
 from s2vt_model.video import Clip, Sampling, read_clips
 from s2vt_model.vocabulary import Vocabulary
@@ -113,12 +114,15 @@ class Captioner:
     def load(cls, model: Model | str | None = None, device: str | StreamLibrary = "auto") -> "Captioner":
         """Load a model of `weights/models.toml`, by default its default one. Raises `S2VTError`.
 
-        A `StreamLibrary` in place of a device lends streams that other captioners use too.
+        Checkpoints of the Hub are downloaded first. A `StreamLibrary` in place of a device lends streams that other
+        captioners use too.
         """
         if not isinstance(model, Model):
             catalogue = read_catalogue()
             model = catalogue.model(model or catalogue.default)
         library = device if isinstance(device, StreamLibrary) else StreamLibrary(resolve_device(device))
+        if model.on_hub:
+            model = finish(fetch(model, library.hub))
         streams = {name: library.stream(folder) for name, folder in model.checkpoints.items()}
         return cls(model.name, streams, model.alpha, model.decoding)
 

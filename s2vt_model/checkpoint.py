@@ -6,7 +6,9 @@ weights/NAME/
     model.safetensors     the network's weights, float16 (float32 where they were converted)
     golden.safetensors    features, and the sentence (ids, log-probabilities) they must give;
                           a fingerprint of the vocabulary
+    manifest.json         SHA-256 of these four, checked where the folder was downloaded
     README.md             model card
+    backbone/             the backbone's folder, where it was downloaded with the checkpoint
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from s2vt_model.config import CheckpointConfig
 from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.errors import CheckpointError, first_line
 from s2vt_model.frame_order import reading_order
+from s2vt_model.manifest import write_manifest
 from s2vt_model.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -52,9 +55,10 @@ class Checkpoint:
 
     @property
     def backbone_folder(self) -> Path:
-        """Beside the checkpoint, or among the weights that come with the project."""
+        """In the checkpoint, beside it, or among the weights that come with the project."""
+        within = self.folder / "backbone"
         beside = self.folder.parent / "backbones" / self.config.backbone
-        return beside if beside.is_dir() else WEIGHTS / "backbones" / self.config.backbone
+        return next((f for f in (within, beside) if f.is_dir()), WEIGHTS / "backbones" / self.config.backbone)
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -119,6 +123,7 @@ def save_checkpoint(
     save_file(golden, folder / "golden.safetensors")
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)  # safetensors writes files that only their owner can read
+    write_manifest(folder, FILES)
 
 
 def _load_weights(network: Network, weights: dict[str, Tensor], folder: Path) -> None:

@@ -30,3 +30,11 @@ def first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"the field {error} is missing"
     return str(error).strip().split("\n")[0][:200].rstrip(".")
+
+
+class HubError(CheckpointError):
+    """A repository of the Hugging Face Hub that cannot be had, or cannot be used."""
+
+
+class HubUnreachableError(HubError):
+    """The Hub does not answer, or may not be asked; what was downloaded earlier can still be used."""

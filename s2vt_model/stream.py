@@ -7,6 +7,9 @@ from typing import NamedTuple
 from s2vt_model.backbones import Backbone, load_backbone
 from s2vt_model.checkpoint import Checkpoint, load_checkpoint
 from s2vt_model.errors import CheckpointError
+from s2vt_model.hub import Hub
+from s2vt_model.hub_name import HubName
+from s2vt_model.timm_backbone import load_timm_backbone
 from s2vt_model.video import Sampling
 
 
@@ -41,21 +44,32 @@ class Stream:
 class StreamLibrary:
     """Streams on one device, loaded when first asked for, golden samples checked.
 
-    Streams of one backbone share it in memory, and so its features of a video.
+    Streams of one backbone share it in memory, and so its features of a video. Nothing is downloaded here:
+    `hub.fetch` does that before.
     """
 
-    def __init__(self, device: str):
+    def __init__(self, device: str, hub: Hub | None = None):
         self.device = device
+        self.hub = hub or Hub()
         self._streams: dict[Path, Stream] = {}
-        self._backbones: dict[Path, Backbone] = {}
+        self._backbones: dict[Path | tuple[Path, int, Path], Backbone] = {}
 
     def stream(self, folder: str | Path) -> Stream:
         """The checkpoint in `folder` with its backbone. Raises `CheckpointError`."""
         folder = Path(folder)
         if folder not in self._streams:
             checkpoint = load_checkpoint(folder, self.device)
-            where = checkpoint.backbone_folder
+            self._streams[folder] = Stream(checkpoint, self._backbone(checkpoint))
+        return self._streams[folder]
+
+    def _backbone(self, checkpoint: Checkpoint) -> Backbone:
+        name, where = checkpoint.config.backbone, checkpoint.backbone_folder
+        downloaded = self.hub.held_backbone(HubName.parse(name)) if "/" in name else None
+        if downloaded is None:
             if where not in self._backbones:
                 self._backbones[where] = load_backbone(where, self.device)
-            self._streams[folder] = Stream(checkpoint, self._backbones[where])
-        return self._streams[folder]
+            return self._backbones[where]
+        key = downloaded, checkpoint.config.network.feature_size, where / "config.json"
+        if key not in self._backbones:
+            self._backbones[key] = load_timm_backbone(name, *key, self.device)
+        return self._backbones[key]

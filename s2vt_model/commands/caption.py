@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2vt_model.commands.model import add_model_arguments, load_captioner
+from s2vt_model.commands.terminal import watch
 from s2vt_model.errors import S2VTError, VideoError
-from s2vt_model.progress import Result, Work
 
 if TYPE_CHECKING:  # torch takes seconds to import; `--help` does without it
     from s2vt_model.captioner import Captioner, Seen
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     failed = False
     for file in options.files:
         try:
-            seen, captions = _watch(captioner.caption(file, decoding, options.start, options.end))
+            seen, captions = watch(captioner.caption(file, decoding, options.start, options.end))
             if options.trace:
                 _write_trace(options.trace, captioner, seen, decoding)
         except VideoError as error:
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 def _write_trace(file: Path, captioner: "Captioner", seen: "Seen", decoding: "DecodingOptions") -> None:
     from s2vt_model.trace import trace
 
-    text = _watch(trace(captioner, seen, decoding)).to_json()
+    text = watch(trace(captioner, seen, decoding)).to_json()
     file.write_text(text, encoding="utf-8")
 
 
@@ -80,20 +80,3 @@ def _decoding_options(defaults: "DecodingOptions", options: argparse.Namespace) 
     if options.temperature is not None:
         return replace(defaults, method="sample", temperature=options.temperature)
     return defaults
-
-
-def _watch(work: Work[Result]) -> Result:
-    """Run `work` to its end; at a terminal, one line that rewrites itself says how far it is."""
-    show = sys.stderr.isatty()
-    clear = "\r\033[K"
-    try:
-        while True:
-            progress = next(work)
-            if show:
-                percent = "" if progress.fraction is None else f" ({progress.fraction:.0%})"
-                print(f"{clear}{progress.message}{percent}", end="", file=sys.stderr, flush=True)
-    except StopIteration as stop:
-        return stop.value
-    finally:
-        if show:
-            print(clear, end="", file=sys.stderr, flush=True)

@@ -1,0 +1,289 @@
+"""Checkpoints and backbones of the Hugging Face Hub -> folders on this disk.
+
+A checkpoint's repository holds what a folder of weights/ holds, its `manifest.json`, and, in `backbone/`, the
+backbone it was trained with where neither the Hub has that under timm's name nor this project brings it.
+
+- What is on this disk already is used without a word to the Hub if the name is pinned to a commit.
+- Only files that the manifest lists are downloaded, their sizes known beforehand, and they are what it says.
+- Weights are safetensors. Pickles can run code when they are opened: they are refused.
+- The backbones of others have no manifest. Commit and hashes are written down at the first download, and held to.
+
+Environment variables: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the others of `huggingface_hub`.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.hf_api import ModelInfo
+
+from s2vt_model import backbones, checkpoint, manifest
+from s2vt_model.errors import HubError, HubUnreachableError, first_line
+from s2vt_model.hub_name import HubName
+from s2vt_model.hub_transfer import ASK_SECONDS, Meter, exchange
+from s2vt_model.manifest import Manifest
+from s2vt_model.progress import Progress, Work
+
+if TYPE_CHECKING:
+    from s2vt_model.models import Model
+
+MAX_CHECKPOINT_BYTES = 600_000_000  # the authors' own, in float32, has 350 million
+MAX_BACKBONE_BYTES = 1_500_000_000  # VGG-19 has 575 million
+TIMM_FILES = ("config.json", "model.safetensors")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+PLAIN_NAME = re.compile(r"\w[\w.-]*")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where to ask, as whom, and where downloads are kept; by default as the environment says."""
+
+    endpoint: str | None = None  # URL
+    home: Path | None = None  # in place of HF_HOME
+    token: bool | None = None  # False: as nobody, even if the environment has a token
+
+    def checkpoint(self, name: HubName) -> Work[Path]:
+        """The checkpoint's folder. Raises `HubError`."""
+        if name.is_pinned and (cached := self._cached_checkpoint(name)):
+            yield Progress("download", None, f"Checking the files of {name}")
+            if not self._unsound(cached, name):
+                return cached
+        try:
+            folder = yield from exchange(str(name), self.url, lambda meter: self._download_checkpoint(name, meter))
+        except HubUnreachableError:
+            folder = self._cached_checkpoint(name)
+            if folder is None:
+                raise
+            yield Progress("download", None, f"The Hub cannot be asked; the copy of {name} here is used")
+        if bad := self._unsound(folder, name):
+            raise HubError(
+                f"“{bad}” of “{name}” is not the file that its manifest.json describes; it was thrown away. "
+                "Try again; if that does not help, ask its owner to publish it again."
+            )
+        return folder
+
+    def backbone(self, name: HubName) -> Work[Path]:
+        """The folder of a network in timm's layout: its config.json and its safetensors. Raises `HubError`."""
+        held = self.held_backbone(name)
+        if held:
+            yield Progress("download", None, f"Checking the files of {name}")
+            if not self._differing(held, self._record(name)):
+                return held
+        folder = yield from exchange(str(name), self.url, lambda meter: self._download_backbone(name, meter))
+        yield Progress("download", None, f"Checking the files of {name}")
+        if not self._record_file(name).is_file():
+            self._write_record(name, folder)
+        elif bad := self._differing(folder, self._record(name)):
+            raise HubError(
+                f"“{bad}” of “{name}” is not the file that was downloaded here first. If its owner has changed it and "
+                f"you trust the change, delete “{self._record_file(name)}” and try again."
+            )
+        return folder
+
+    def held_backbone(self, name: HubName) -> Path | None:
+        """The folder that `backbone` found last, if it is all there; the Hub is not asked."""
+        if not self._record_file(name).is_file():
+            return None
+        return self._cached(name.repository, self._commit(name), TIMM_FILES)
+
+    # --- asking ---------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return self.endpoint or constants.ENDPOINT
+
+    def _download_checkpoint(self, name: HubName, meter: Meter) -> Path:
+        info = self._ask(name, meter)
+        self._check_offer(name, info, (manifest.NAME, *checkpoint.FILES), MAX_CHECKPOINT_BYTES)
+        # By the name's own revision: so the cache remembers what that was, for when the Hub cannot be asked.
+        folder = self._fetch(name.repository, manifest.NAME, name.revision or "main", meter).parent
+        if folder.name != info.sha:
+            raise HubError(f"“{name}” was changed while it was being downloaded. Try again.")
+        listed = self._listed(folder, name)
+        self._fetch(name.repository, "config.json", info.sha, meter)
+        wanted = self._wanted(folder, listed, name)
+        sizes = {s.rfilename: s.size for s in info.siblings}
+        for file in wanted:
+            if sizes.get(file) != listed[file].size:
+                raise HubError(
+                    f"“{file}” of “{name}” has another size than its manifest.json says. "
+                    "Ask its owner to publish it again."
+                )
+        self._fetch_all(name, info, wanted, meter)
+        return folder
+
+    def _download_backbone(self, name: HubName, meter: Meter) -> Path:
+        held = self._record_file(name).is_file()
+        revision = self._commit(name) if held else name.revision
+        info = self._ask(replace(name, revision=revision), meter)
+        self._check_offer(name, info, TIMM_FILES, MAX_BACKBONE_BYTES)
+        return self._fetch_all(name, info, TIMM_FILES, meter)
+
+    def _ask(self, name: HubName, meter: Meter) -> ModelInfo:
+        api = HfApi(endpoint=self.endpoint, token=self.token)
+        info = api.model_info(name.repository, revision=name.revision, files_metadata=True, timeout=ASK_SECONDS)
+        meter.hear()
+        if info.id != name.repository:
+            raise HubError(f"“{name.repository}” is called “{info.id}” now. Ask for it by that name.")
+        return info
+
+    def _fetch(self, repository: str, file: str, revision: str, meter: Meter) -> Path:
+        path = hf_hub_download(
+            repository,
+            file,
+            revision=revision,
+            endpoint=self.endpoint,
+            cache_dir=self._cache,
+            token=self.token,
+            etag_timeout=ASK_SECONDS,
+            tqdm_class=meter.bar,
+        )
+        meter.hear()
+        return Path(path)
+
+    def _fetch_all(self, name: HubName, info: ModelInfo, files: Iterable[str], meter: Meter) -> Path:
+        sizes = {s.rfilename: s.size for s in info.siblings}
+        missing = [f for f in files if self._cached(name.repository, info.sha, [f]) is None]
+        meter.expect(f"Downloading {name}", sum(sizes[f] for f in missing))
+        config, *_ = [self._fetch(name.repository, file, info.sha, meter) for file in files]
+        return config.parent
+
+    # --- what may be downloaded -------------------------------------------------------------
+
+    def _check_offer(self, name: HubName, info: ModelInfo, needed: Iterable[str], max_bytes: int) -> None:
+        sizes = {s.rfilename: s.size or 0 for s in info.siblings}
+        missing = [file for file in needed if file not in sizes]
+        pickles = [file for file in sizes if file.endswith(PICKLES)]
+        if "model.safetensors" in missing and pickles:
+            raise HubError(
+                f"“{name}” offers its weights as a pickle, “{pickles[0]}”, which can run code when it is opened. "
+                "Ask its owner for safetensors."
+            )
+        if missing:
+            raise HubError(
+                f"“{name}” lacks “{missing[0]}”: it is not what is looked for. Name a repository that "
+                "`python -m s2vt_model publish` made, or as a backbone one of timm's."
+            )
+        wanted = [file for file in sizes if file in needed or file.startswith("backbone/")]
+        if (size := sum(sizes[file] for file in wanted)) > max_bytes:
+            raise HubError(f"“{name}” is {size / 1e6:,.0f} MB large; at most {max_bytes / 1e6:,.0f} MB are downloaded.")
+
+    def _listed(self, folder: Path, name: HubName) -> Manifest:
+        try:
+            listed = manifest.read_manifest(folder)
+            missing = [file for file in checkpoint.FILES if file not in listed]
+            if missing:
+                raise ValueError(f"it does not list “{missing[0]}”")
+        except (OSError, ValueError) as error:
+            raise HubError(
+                f"The manifest.json of “{name}” cannot be used ({first_line(error)}). "
+                "Ask its owner to publish it again."
+            ) from error
+        return listed
+
+    def _wanted(self, folder: Path, listed: Manifest, name: HubName) -> list[str]:
+        """The checkpoint's files, and its backbone's unless this project brings the very same."""
+        backbone = backbone_of(folder)
+        brought = {file.removeprefix("backbone/"): e for file, e in listed.items() if file.startswith("backbone/")}
+        files = list(checkpoint.FILES)
+        if isinstance(backbone, HubName):
+            return files + [f"backbone/{file}" for file in brought if file == "config.json"]
+        if not PLAIN_NAME.fullmatch(backbone):
+            raise HubError(f"The config of “{name}” names a backbone “{backbone}”. Ask its owner for a proper name.")
+        embedded = checkpoint.WEIGHTS / "backbones" / backbone
+        if brought.keys() >= set(backbones.FILES):
+            same = all(brought[file].is_of(embedded / file) for file in backbones.FILES)
+            return files if same else files + [f"backbone/{file}" for file in backbones.FILES]
+        if not embedded.is_dir():
+            raise HubError(
+                f"“{name}” was trained with the backbone “{backbone}”, which it does not bring. "
+                "Ask its owner to publish it again, with the backbone."
+            )
+        return files
+
+    # --- what is here -----------------------------------------------------------------------
+
+    @property
+    def _cache(self) -> Path:
+        return self.home / "hub" if self.home else Path(constants.HF_HUB_CACHE)
+
+    def _cached(self, repository: str, revision: str, files: Iterable[str]) -> Path | None:
+        found = [
+            try_to_load_from_cache(repository, file, cache_dir=self._cache, revision=revision) for file in files
+        ]
+        return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+
+    def _cached_checkpoint(self, name: HubName) -> Path | None:
+        """The folder that was downloaded under this name last, if it is all there."""
+        revision = name.revision or "main"
+        folder = self._cached(name.repository, revision, (manifest.NAME, "config.json"))
+        if folder is None:
+            return None
+        wanted = self._wanted(folder, self._listed(folder, name), name)
+        return folder if self._cached(name.repository, revision, ("config.json", *wanted)) else None
+
+    def _unsound(self, folder: Path, name: HubName) -> str | None:
+        listed = self._listed(folder, name)
+        return self._differing(folder, {file: listed[file] for file in self._wanted(folder, listed, name)})
+
+    def _differing(self, folder: Path, listed: Manifest) -> str | None:
+        """A file that is not what it must be, thrown out of the cache so that it can be downloaded again."""
+        for name, entry in listed.items():
+            file = folder / name
+            if not entry.is_of(file):
+                file.resolve().unlink(missing_ok=True)  # the cache keeps contents apart, and links to them
+                file.unlink(missing_ok=True)
+                return name
+        return None
+
+    # --- what others' backbones were ---------------------------------------------------------
+
+    def _record_file(self, name: HubName) -> Path:
+        home = self.home or Path(constants.HF_HOME)
+        return home / "s2vt" / (str(name).replace("/", "--") + ".json")
+
+    def _write_record(self, name: HubName, folder: Path) -> None:
+        file = self._record_file(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files = manifest.to_json(manifest.entries_of(folder, TIMM_FILES))
+        file.write_text(json.dumps({"commit": folder.name, "files": json.loads(files)}, indent=2), encoding="utf-8")
+
+    def _read_record(self, name: HubName) -> dict:
+        try:
+            return json.loads(self._record_file(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise HubError(f"“{self._record_file(name)}” cannot be read. Delete it to trust “{name}” anew.") from error
+
+    def _commit(self, name: HubName) -> str:
+        return self._read_record(name)["commit"]
+
+    def _record(self, name: HubName) -> Manifest:
+        return manifest.from_json(json.dumps(self._read_record(name)["files"]))
+
+
+def backbone_of(folder: Path) -> HubName | str:
+    """What the checkpoint in `folder` names as its backbone: one of the Hub's, or a folder. Raises `HubError`."""
+    try:
+        name = json.loads((folder / "config.json").read_text(encoding="utf-8"))["backbone"]
+        return HubName.parse(name) if "/" in name else name
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HubError(f"The config.json in “{folder}” cannot be used ({first_line(error)}).") from error
+
+
+def fetch(model: "Model", hub: Hub) -> Work["Model"]:
+    """The same model with all its checkpoints on this disk, and their backbones too. Raises `HubError`."""
+    folders = {}
+    for stream, where in model.checkpoints.items():
+        folders[stream] = (yield from hub.checkpoint(where)) if isinstance(where, HubName) else where
+    for folder in folders.values():
+        try:
+            backbone = backbone_of(folder)
+        except HubError:
+            continue  # a damaged folder of this disk: loading it tells best what is wrong
+        if isinstance(backbone, HubName):
+            yield from hub.backbone(backbone)
+    return replace(model, checkpoints=folders)

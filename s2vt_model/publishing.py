@@ -1,0 +1,116 @@
+"""A checkpoint folder -> a repository of the Hugging Face Hub, from which hub.py makes the same folder again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCard, constants, get_token
+
+from s2vt_model import backbones, checkpoint, manifest
+from s2vt_model.backbones import load_backbone
+from s2vt_model.checkpoint import Checkpoint, load_checkpoint
+from s2vt_model.errors import HubError
+from s2vt_model.hub_transfer import explained
+from s2vt_model.stream import Stream
+
+PIPELINE = "video-text-to-text"  # the Hub's word for what reads a video and writes
+TEST_CLIPS = "MSVD, the clips that the card names"  # not all of its test clips can still be had
+METRICS = {"METEOR": "meteor", "BLEU_4": "bleu", "ROUGE_L": "rouge", "CIDEr": "cider"}  # ours -> the Hub's
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What goes to the Hub, and where to."""
+
+    repository: str  # "org/name"
+    files: Mapping[str, Path | bytes]  # path in the repository -> a file here, or its content
+    card: str  # the README.md among them
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of it."""
+
+    url: str
+    commit: str  # 40 hex digits
+
+
+def prepare(folder: Path, repository: str) -> Publication:
+    """All that a checkpoint's repository needs. Raises `CheckpointError` where the folder is not in order."""
+    loaded = load_checkpoint(folder)
+    files: dict[str, Path | bytes] = {name: folder / name for name in checkpoint.FILES}
+    beside = loaded.backbone_folder
+    if "/" not in loaded.config.backbone:
+        Stream(loaded, load_backbone(beside))  # they fit, and its golden sample holds
+        files |= {f"backbone/{name}": beside / name for name in backbones.FILES}
+    elif (beside / "config.json").is_file():
+        files["backbone/config.json"] = beside / "config.json"  # only the preprocessing: the Hub has the rest
+    entries = {
+        name: manifest.Entry(manifest.sha256_of(file), file.stat().st_size) for name, file in files.items()
+    }
+    card = model_card(loaded, repository)
+    files |= {manifest.NAME: manifest.to_json(entries).encode(), "README.md": card.encode()}
+    for extra in ("recipe.toml", "backbone/README.md"):
+        file = beside / "README.md" if extra.startswith("backbone/") else folder / extra
+        if file.is_file():
+            files[extra] = file
+    return Publication(repository, files, card)
+
+
+def publish(publication: Publication, endpoint: str | None = None, token: str | None = None) -> Published:
+    """Upload it in one commit; the repository is made where there is none. Raises `HubError`.
+
+    endpoint, token: in place of HF_ENDPOINT and HF_TOKEN.
+    """
+    url = endpoint or constants.ENDPOINT
+    if not (token or get_token()):
+        raise HubError(f"Set HF_TOKEN to an access token that may write. They are made at {url}/settings/tokens.")
+    api = HfApi(endpoint=endpoint, token=token)
+    operations = [
+        CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
+        for name, content in publication.files.items()
+    ]
+    try:
+        api.create_repo(publication.repository, exist_ok=True)
+        done = api.create_commit(publication.repository, operations, commit_message="Publish an S2VT checkpoint")
+    except Exception as error:
+        raise explained(publication.repository, url, error) from error
+    return Published(f"{url}/{publication.repository}", done.oid)
+
+
+def model_card(loaded: Checkpoint, repository: str) -> str:
+    """The folder's README.md, or a short one, with the front matter that the Hub reads."""
+    config, readme = loaded.config, loaded.folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else f"# {config.name}\n\n{_short_text(loaded)}"
+    card = ModelCard(text, ignore_metadata_errors=True)
+    data = card.data
+    if not data.license:
+        data.license, data["license_name"] = "other", "see-model-card"
+    data.library_name = data.library_name or "pytorch"
+    data.pipeline_tag = data.pipeline_tag or PIPELINE
+    data.tags = data.tags or ["s2vt", "video-captioning"]
+    if "/" in config.backbone:
+        data.base_model = data.base_model or config.backbone
+    scores = {name: value for name, value in config.scores.items() if name in METRICS}
+    if scores:
+        data.metrics = data.metrics or [METRICS[name] for name in scores]
+        data.model_name = config.name
+        data.eval_results = [
+            EvalResult(PIPELINE, "msvd", TEST_CLIPS, METRICS[name], value, dataset_split="test", metric_name=name)
+            for name, value in scores.items()
+        ]
+    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n{card.text.strip()}\n\n{_how_to_use(repository)}"))
+
+
+def _short_text(loaded: Checkpoint) -> str:
+    size = sum(p.numel() for p in loaded.network.parameters())
+    config = loaded.config
+    return (
+        f"An S2VT (Venugopalan et al., ICCV 2015) that writes one English sentence about a short video: {size:,} "
+        f"parameters, {len(loaded.vocabulary):,} words, on features of `{config.backbone}`.\n\n"
+        f"Learned from: {config.trained_on or 'not said'}. Licence: {config.license or 'not said'}.\n"
+    )
+
+
+def _how_to_use(repository: str) -> str:
+    return f"## How to use\n\n```\npython -m s2vt_model caption VIDEO --checkpoint {repository}\n```\n"

@@ -1,0 +1,183 @@
+"""The page and the Hub: a visitor's own checkpoint, and a Hub that hangs, which holds nobody up."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from demo.engine import Engine
+from demo.examples import EXAMPLES
+from demo.limits import MAX_VISITORS_MODELS
+from demo.watching import Wish, watch
+from s2vt_model.checkpoint import WEIGHTS
+from s2vt_model.errors import HubError, S2VTError
+from s2vt_model.hub import Hub, fetch
+from s2vt_model.hub_name import HubName
+from s2vt_model.models import Model, read_catalogue
+from s2vt_model.progress import finish
+from s2vt_model.stream import StreamLibrary
+from tests.browsing import choose_example, needs_chromium, running, say, visiting
+from tests.hub_server import serving
+
+FILES = {file.name: file.read_bytes() for file in (WEIGHTS / "meanpool-msvd-rgb").iterdir()}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "")
+    with serving() as server:
+        server.repository("org/mine", FILES)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def library() -> StreamLibrary:
+    return StreamLibrary("cpu")
+
+
+@pytest.fixture
+def engine(server, library, tmp_path):
+    from s2vt_model.captioner import Captioner
+
+    return Engine(
+        load=lambda model: Captioner.load(model, library),
+        catalogue=lambda: read_catalogue(added=""),
+        fetch=lambda model, is_listed: fetch(model, Hub(server.url, tmp_path / "home", token=False)),
+    )
+
+
+def until(condition):
+    patience = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
+# --- the engine ---------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_the_hub_by_its_name(engine):
+    steps = list(engine.captioner("org/mine"))
+    captioner = finish(engine.captioner("org/mine"))
+    assert captioner.name == "org/mine"
+    assert any(step.stage == "download" for step in steps)
+    both = finish(engine.captioner("rgb+org/mine"))
+    assert list(both.streams) == ["rgb", "org/mine"]
+
+
+def test_what_failed_is_tried_again_when_asked_again(engine, server):
+    server.status = 503
+    with pytest.raises(HubError, match="cannot answer now"):
+        finish(engine.captioner("org/mine"))
+    server.status = None
+    assert finish(engine.captioner("org/mine")).name == "org/mine"
+
+
+def test_when_the_last_one_leaves_the_download_ends(engine, server):
+    server.stalls.add("model.safetensors")
+    first, second = engine.captioner("org/mine"), engine.captioner("org/mine")
+    until(lambda: next(first).stage == "download" and server.asked("GET", "/storage/"))
+    next(second)
+    first.close()
+    assert next(second).stage == "download"  # the other one still waits
+    second.close()
+    server.stalls.clear()
+    assert finish(engine.captioner("org/mine")).name == "org/mine"  # begun anew
+
+
+def test_visitors_bring_only_so_many(server):
+    def load(model: Model):
+        return model
+
+    engine = Engine(load, lambda: read_catalogue(added="org/listed"))
+    for i in range(MAX_VISITORS_MODELS):
+        finish(engine.captioner(f"org/own{i}"))
+    assert finish(engine.captioner("org/own0")).name == "org/own0"
+    assert finish(engine.captioner("org/listed")).checkpoints == {"org/listed": HubName("org/listed")}
+    with pytest.raises(S2VTError, match=f"holds {MAX_VISITORS_MODELS} models that visitors brought"):
+        finish(engine.captioner("org/another"))
+
+
+def test_the_token_is_for_listed_models_alone(monkeypatch):
+    from demo.engine import _fetch
+
+    used = []
+    monkeypatch.setattr(Hub, "checkpoint", lambda hub, name: used.append(hub.token) or iter(()))
+    monkeypatch.setattr("s2vt_model.hub.backbone_of", lambda folder: "plain")
+    model = Model("org/mine", "", {"org/mine": HubName("org/mine")}, {"org/mine": 1.0}, None)
+    for is_listed in (True, False):
+        finish(_fetch(model, is_listed))
+    assert used == [None, False]
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url(engine):
+    with running(engine) as url:
+        yield url
+
+
+def bring(page, name):
+    box = page.locator("#unlisted input, #unlisted textarea")
+    box.fill(name)
+    box.press("Enter")
+
+
+@needs_chromium
+def test_a_visitor_brings_a_checkpoint(browser, url, server):
+    with visiting(browser, url) as page:
+        page.locator("#model", has_text="words and runs on").wait_for()
+        bring(page, "org/mine")
+        page.locator("#model", has_text="org/mine: ").get_by_text("words and runs on").wait_for()
+        assert page.get_by_label("org/mine", exact=True).is_checked()
+        choose_example(page)
+        bring(page, "org/none")
+        alert = page.locator("#model [role=alert]")
+        alert.get_by_text("There is no “org/none” on the Hub").wait_for()
+        alert.get_by_text("“org/mine” is chosen in its place.").wait_for()
+        bring(page, "nonsense")
+        alert.get_by_text("“nonsense” is no name on the Hub: write org/name").wait_for()
+        page.get_by_label("rgb", exact=True).check()
+        page.locator("#model", has_text="rgb: ").get_by_text("words and runs on").wait_for()
+        page.locator(".word").first.wait_for()
+
+
+@needs_chromium
+def test_a_hub_that_hangs_holds_nobody_up(browser, url, server, engine):
+    """Usable within 2 s, and a caption of the embedded checkpoint in its usual time, while the Hub says nothing."""
+    finish(engine.captioner("rgb"))
+    usual = _seconds(lambda: finish(watch(engine, Wish(EXAMPLES[0].path, model="rgb"), None, Path("unused"))))
+    server.is_hanging = True
+    with visiting(browser, url) as waiting:
+        waiting.locator("#model", has_text="words and runs on").wait_for()
+        bring(waiting, "org/mine")
+        say(waiting, "Asking the Hugging Face Hub")
+        with visiting(browser, url) as page:
+            ready = page.evaluate("performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart")
+            assert ready < 2000
+            took = _seconds(lambda: finish(watch(engine, Wish(EXAMPLES[0].path, model="rgb"), None, Path("unused"))))
+            assert took < 3 * usual + 1
+            choose_example(page)
+        waiting.locator("#model [role=alert]").get_by_text("cannot be reached").wait_for()
+        choose_example(waiting, 1)
+
+
+@needs_chromium
+def test_stop_ends_the_wait_for_the_hub(browser, url, server):
+    server.stalls.add("model.safetensors")
+    with visiting(browser, url) as page:
+        page.locator("#model", has_text="words and runs on").wait_for()
+        bring(page, "org/mine")
+        say(page, "Downloading org/mine")
+        page.get_by_role("button", name="Stop", exact=True).first.click()
+        say(page, "Stopped.")
+        assert page.get_by_label("rgb", exact=True).is_checked()
+        choose_example(page)
+
+
+def _seconds(task) -> float:
+    began = time.perf_counter()
+    task()
+    return time.perf_counter() - began
