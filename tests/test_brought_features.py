@@ -182,9 +182,12 @@ def test_a_corpus_that_brings_no_features_would_need_the_backbone(msvd, tmp_path
 # --- videos --------------------------------------------------------------------------------------
 
 
-def test_a_video_cannot_be_looked_at_here(trained, capsys):
+def test_a_video_cannot_be_looked_at_here(trained, capsys, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # where nobody listens
     assert main(["caption", "demo/examples/dog.mp4", "--checkpoint", str(trained / "checkpoint")]) == 1
-    assert error_of(capsys) == (
+    hub, _, here = capsys.readouterr().err.partition("\n")
+    assert hub.startswith("The Hub at ")
+    assert here == (
         "“dog.mp4” cannot be captioned: the backbone “timm/vgg19.tv_in1k” is not in the repository; its weights must "
         "come from the Hugging Face Hub. Without them the model writes only about features that were made elsewhere.\n"
     )
