@@ -24,6 +24,11 @@ class Entry:
     sha256: str  # 64 hex digits
     size: int  # bytes
 
+    @classmethod
+    def of(cls, file: Path) -> "Entry":
+        """What the file is now."""
+        return cls(sha256_of(file), file.stat().st_size)
+
     def is_of(self, file: Path) -> bool:
         return file.is_file() and file.stat().st_size == self.size and sha256_of(file) == self.sha256
 
@@ -38,7 +43,7 @@ def sha256_of(file: Path) -> str:
 
 def entries_of(folder: Path, names: Iterable[str]) -> Manifest:
     """What the files in `folder` are now."""
-    return {name: Entry(sha256_of(folder / name), (folder / name).stat().st_size) for name in names}
+    return {name: Entry.of(folder / name) for name in names}
 
 
 def to_json(manifest: Manifest) -> str:

@@ -45,15 +45,11 @@ def prepare(folder: Path, repository: str) -> Publication:
         files |= {f"backbone/{name}": beside / name for name in backbones.FILES}
     elif (beside / "config.json").is_file():
         files["backbone/config.json"] = beside / "config.json"  # only the preprocessing: the Hub has the rest
-    entries = {
-        name: manifest.Entry(manifest.sha256_of(file), file.stat().st_size) for name, file in files.items()
-    }
+    entries = {name: manifest.Entry.of(file) for name, file in files.items()}
     card = model_card(loaded, repository)
     files |= {manifest.NAME: manifest.to_json(entries).encode(), "README.md": card.encode()}
-    for extra in ("recipe.toml", "backbone/README.md"):
-        file = beside / "README.md" if extra.startswith("backbone/") else folder / extra
-        if file.is_file():
-            files[extra] = file
+    extras = {"recipe.toml": folder / "recipe.toml", "backbone/README.md": beside / "README.md"}
+    files |= {name: file for name, file in extras.items() if file.is_file()}
     return Publication(repository, files, card)
 
 
