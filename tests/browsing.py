@@ -40,8 +40,8 @@ def visiting(browser, url, width=1280, **context):
     page.locator(".gallery button").first.wait_for()
     yield page
     context.close()
-    assert not errors
-    assert not strangers
+    assert not errors, errors
+    assert not strangers, strangers
 
 
 def choose_example(page, index=0):

@@ -230,6 +230,18 @@ def test_the_keyboard_is_enough(shown, stored):
     shown.locator(".beam-map svg").wait_for()
 
 
+def test_a_pause_that_comes_before_the_video_has_begun_to_play_is_no_error(shown):
+    shown.evaluate("""async () => {
+        const press = () => document.querySelector(".word").dispatchEvent(
+            new KeyboardEvent("keydown", {key: " ", code: "Space", bubbles: true, cancelable: true}));
+        press();
+        if (document.querySelector("video").paused) throw Error("Space did not play");
+        press();
+        await new Promise((done) => setTimeout(done, 200));
+    }""")
+    assert shown.evaluate("document.querySelector('video').paused")  # the page's errors are looked at when it closes
+
+
 # --- a slider, Stop, another video ------------------------------------------------------------
 
 

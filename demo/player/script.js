@@ -75,13 +75,18 @@ function paint(time_s) {
 
 listenToKeys({
   video,
-  togglePlay: () => (video.paused ? video.play() : video.pause()),
+  togglePlay: () => (video.paused ? play() : video.pause()),
   stepFrame(by) {
     const to = record.frames[clamp(frameAt(video.currentTime) + by, 0, record.frames.length - 1)];
     if (!(record.preview_until_s !== null && to.time_s > record.preview_until_s)) goTo(to.time_s);
   },
   stepPicture: (by) => goTo(Math.max(video.currentTime - SEEK_MARGIN_S + by * pictureGap_s(), 0)),
 });
+
+/** Where a browser forbids it, the visitor presses play; where a pause comes first, that is what was wished. */
+function play() {
+  video.play().catch(() => {});
+}
 
 /** Between two pictures of the film, as the frames' numbers in the trace tell; else that of 25 a second. */
 function pictureGap_s() {
@@ -137,7 +142,7 @@ function drawVideo() {
   if (video.getAttribute("src") !== url) video.src = url;
   video.currentTime = record.frames[0].time_s;
   if (!prefersCalm()) {
-    video.play().catch(() => {}); // where a browser forbids it, the visitor presses play
+    play();
   }
 }
 
