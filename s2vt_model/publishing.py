@@ -1,15 +1,17 @@
 """A checkpoint folder -> a repository of the Hugging Face Hub, from which hub.py makes the same folder again."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCard, constants, get_token
 
 from s2vt_model import backbones, checkpoint, manifest
 from s2vt_model.backbones import load_backbone
 from s2vt_model.checkpoint import Checkpoint, load_checkpoint
-from s2vt_model.errors import HubError
+from s2vt_model.errors import HubError, S2VTError
 from s2vt_model.hub_transfer import explained
 from s2vt_model.stream import Stream
 
@@ -25,6 +27,7 @@ class Publication:
     repository: str  # "org/name"
     files: Mapping[str, Path | bytes]  # path in the repository -> a file here, or its content
     card: str  # the README.md among them
+    kind: Literal["model", "space"] = "model"
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,27 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
         CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
         for name, content in publication.files.items()
     ]
+    name, kind = publication.repository, publication.kind
+    what, folder = ("a checkpoint", "") if kind == "model" else ("the demo", "spaces/")
     try:
-        api.create_repo(publication.repository, exist_ok=True)
-        done = api.create_commit(publication.repository, operations, commit_message="Publish an S2VT checkpoint")
+        api.create_repo(name, repo_type=kind, space_sdk="gradio" if kind == "space" else None, exist_ok=True)
+        done = api.create_commit(name, operations, repo_type=kind, commit_message=f"S2VT: {what}")
     except Exception as error:
-        raise explained(publication.repository, url, error) from error
-    return Published(f"{url}/{publication.repository}", done.oid)
+        raise explained(name, url, error) from error
+    return Published(f"{url}/{folder}{name}", done.oid)
+
+
+def write(publication: Publication, folder: Path) -> None:
+    """Put it into a folder in the place of the Hub. Raises `S2VTError` where something is in it."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise S2VTError(f"“{folder}” is not an empty folder. Name another one.")
+    for name, content in publication.files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            shutil.copyfile(content, file)
 
 
 def model_card(loaded: Checkpoint, repository: str) -> str:

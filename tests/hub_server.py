@@ -4,6 +4,8 @@
     HEAD, GET /ORG/NAME/resolve/REV/FILE          a file; large ones are a redirect to another host, as on the Hub
     POST /api/repos/create, /api/validate-yaml, /api/models/ORG/NAME/preupload/REV,
          /ORG/NAME.git/info/lfs/objects/batch, PUT /lfs/OID, POST /api/models/ORG/NAME/commit/REV
+
+A Space is the repository “spaces/ORG/NAME”; what is written to it goes to /api/spaces/… and /spaces/….
 """
 
 import base64
@@ -18,7 +20,8 @@ from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-REPOSITORY = r"/(?P<name>[^/]+/[^/]+)"
+REPOSITORY = r"/(?P<name>(spaces/)?[^/]+/[^/]+)"
+API = r"/api(/models|(?=/spaces/))"
 TOKEN = "hf_secret"
 
 
@@ -97,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._answer({rf"/api/models{REPOSITORY}(/revision/(?P<revision>[^/]+))?": self._info, **self._files})
+        self._answer({rf"{API}{REPOSITORY}(/revision/(?P<revision>[^/]+))?": self._info, **self._files})
 
     def do_HEAD(self) -> None:
         self._answer(self._files)
@@ -107,9 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             {
                 "/api/validate-yaml": lambda: self._json({"errors": [], "warnings": []}),
                 "/api/repos/create": self._create,
-                rf"/api/models{REPOSITORY}/preupload/(?P<revision>[^/]+)": self._preupload,
+                rf"{API}{REPOSITORY}/preupload/(?P<revision>[^/]+)": self._preupload,
                 rf"{REPOSITORY}\.git/info/lfs/objects/batch": self._batch,
-                rf"/api/models{REPOSITORY}/commit/(?P<revision>[^/]+)": self._commit,
+                rf"{API}{REPOSITORY}/commit/(?P<revision>[^/]+)": self._commit,
             }
         )
 
@@ -214,7 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._may_write():
             return
         wanted = json.loads(self.body)
-        name = f"{wanted['organization'] or 'me'}/{wanted['name']}"
+        folder = "spaces/" if wanted.get("type") == "space" else ""
+        name = f"{folder}{wanted['organization'] or 'me'}/{wanted['name']}"
         if name in self.hub.repositories:
             self._json({"url": f"{self.hub.url}/{name}"}, 409)
             return
