@@ -1,23 +1,69 @@
-"""The same captions for programs: `/caption`, with `gradio_client` or plain HTTP."""
+"""The same for programs: `/caption` and `/trace`, with `gradio_client`, plain HTTP, or as tools of an MCP server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demo.engine import Engine
-from demo.limits import CNN
+from demo.limits import CNN, TRACES
 from s2vt_model.errors import S2VTError
+from s2vt_model.progress import Work
+
+if TYPE_CHECKING:
+    from s2vt_model.captioner import Captioner
+    from s2vt_model.decoding import DecodingOptions
+
+Answer = Callable[["Captioner", Path, "DecodingOptions", float | None, float | None], Work[dict[str, Any]]]
 
 
-def add_caption_endpoint(engine: Engine) -> None:
-    """Add the endpoint to the page that is being built; its components are there for their types."""
+def add_endpoints(engine: Engine) -> None:
+    """Add the endpoints to the page that is being built; their components are there for their types."""
+    _add(
+        engine,
+        "caption",
+        "One sentence about a video, as `python -m s2vt_model caption FILE --json` prints it. "
+        "Whoever iterates gets the progress of each stage before the result.",
+        _caption,
+        CNN,
+    )
+    _add(
+        engine,
+        "trace",
+        "What the decoding of a video did: each word's rivals, gates, which frames it came from; as "
+        "`python -m s2vt_model caption FILE --trace` writes it (s2vt_model/trace/SCHEMA.md says what it holds). "
+        "Whoever iterates gets the progress of each stage before the result.",
+        _trace,
+        TRACES,
+    )
 
-    def caption(
+
+def _caption(
+    captioner: Captioner, video: Path, options: DecodingOptions, start: float | None, end: float | None
+) -> Work[dict[str, Any]]:
+    from s2vt_model.captioner import caption_record  # here, as it imports torch
+
+    seen, captions = yield from captioner.caption(video, options, start, end)
+    return caption_record(video.name, seen, captions, captioner.name)
+
+
+def _trace(
+    captioner: Captioner, video: Path, options: DecodingOptions, start: float | None, end: float | None
+) -> Work[dict[str, Any]]:
+    from s2vt_model.trace import trace
+
+    seen = yield from captioner.look(video, start, end)
+    found = yield from trace(captioner, seen, options)
+    return json.loads(found.to_json())
+
+
+def _add(engine: Engine, name: str, description: str, answer: Answer, group: str) -> None:
+    def endpoint(
         video: str,
         model: str | None = None,
         method: str | None = None,
@@ -29,11 +75,19 @@ def add_caption_endpoint(engine: Engine) -> None:
         start: float | None = None,
         end: float | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """One sentence about a video; the result is what `python -m s2vt_model caption --json` prints.
+        """Gradio tells programs what stands here. What is left out is as chosen for the model.
 
-        The model is one of the page's menu, or a sum of streams such as rgb+motion; by default the
-        menu's first. Numbers that are left out are those chosen for it; start and end are in seconds.
-        Whoever iterates gets the progress of each stage before the result.
+        Args:
+            video: a video file: mp4, mov, webm, mkv, avi, gif, …
+            model: one of the page's menu, a sum of streams such as rgb+motion, or org/name on the Hugging Face Hub
+            method: how the sentence is searched for: beam, greedy or sample
+            beam_width: how many sentences beam search keeps
+            length_exponent: beam search divides log-probabilities by length to the power of this
+            temperature: of sampling; below 1 safer
+            seed: of sampling
+            max_words: after which a sentence is cut
+            start: seconds; what comes before is left out
+            end: seconds; what comes after is left out
         """
         if not video:
             raise gr.Error("Send a video file.", print_exception=False)
@@ -44,16 +98,13 @@ def add_caption_endpoint(engine: Engine) -> None:
         try:
             captioner = yield from _reported(engine.captioner(model))
             options = replace(captioner.default_options, **{k: v for k, v in wanted.items() if v is not None})
-            seen, captions = yield from _reported(captioner.caption(video, options, start, end))
+            yield (yield from _reported(answer(captioner, Path(video), options, start, end)))
         except S2VTError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        from s2vt_model.captioner import caption_record  # here, as it imports torch
-
-        yield caption_record(Path(video).name, seen, captions, captioner.name)
 
     with gr.Row(visible=False):
         gr.Button().click(
-            caption,
+            endpoint,
             inputs=[
                 gr.File(label="Video"),
                 gr.Textbox(value=None, label="Model"),
@@ -67,8 +118,9 @@ def add_caption_endpoint(engine: Engine) -> None:
                 gr.Number(value=None, label="End, in seconds"),
             ],
             outputs=gr.JSON(label="Record"),
-            api_name="caption",
-            concurrency_id=CNN,
+            api_name=name,
+            api_description=description,
+            concurrency_id=group,
             concurrency_limit=1,
         )
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demo.api import add_caption_endpoint
+from demo.api import add_endpoints
 from demo.compare_view import CompareView
 from demo.component import served_file
 from demo.controls import Controls, options_from
@@ -70,7 +70,7 @@ class Page:
         ) as self.blocks:
             self._lay_out()
             self._connect()
-            add_caption_endpoint(engine)
+            add_endpoints(engine)
 
     def _lay_out(self) -> None:
         self.wish = gr.State(time_to_live=UPLOADS_LIFETIME_S)

@@ -8,13 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
 
 from demo.engine import Engine
-from demo.examples import EXAMPLES
 from s2vt_model.captioner import Captioner
 from s2vt_model.errors import CheckpointError
-from s2vt_model.progress import finish
 from tests.browsing import Held, choose_example, needs_chromium, running, say, send, visiting
 
 pytestmark = needs_chromium
@@ -287,29 +284,3 @@ def test_building_the_page_needs_no_torch():
     code = "import sys, demo.serve; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0
-
-
-# --- programs --------------------------------------------------------------------------------
-
-
-def test_the_endpoint_answers_with_the_record(url, captioner):
-    client = Client(url, verbose=False)
-    record = client.predict(handle_file(EXAMPLES[0].path), method="greedy", api_name="/caption")
-    seen = finish(captioner.look(EXAMPLES[0].path))
-    assert [f["index"] for f in record["frames"]] == list(seen.clip.indices)
-    assert record["caption"] == " ".join(word["word"] for word in record["words"])
-    assert record["file"] == "dog.mp4"
-    assert set(record["seconds"]) == {"read", "features", "decode"}
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/caption"]
-
-
-def test_the_endpoint_explains_what_is_wrong(url, tmp_path):
-    client = Client(url, verbose=False)
-    bad = tmp_path / "notes.mp4"
-    bad.write_text("no film at all")
-    with pytest.raises(ValueError, match="holds text, not a video"):
-        client.predict(handle_file(bad), api_name="/caption")
-    with pytest.raises(ValueError, match="The decoding method is greedy, beam or sample"):
-        client.predict(handle_file(EXAMPLES[0].path), method="guess", api_name="/caption")
-    with pytest.raises(ValueError, match="must lie before the end"):
-        client.predict(handle_file(EXAMPLES[0].path), start=1, end=0.5, api_name="/caption")
