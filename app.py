@@ -4,18 +4,20 @@ import argparse
 
 from demo.engine import Engine
 from demo.serve import serve
+from s2vt_model.errors import S2VTError
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="S2VT in the browser: a video in, a sentence out.")
     parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets a class on one network in")
     parser.add_argument("--port", type=int, help="port to listen on (default: 7860, or the next free one)")
+    parser.add_argument("--mcp", action="store_true", help="serve AI agents, too (needs requirements-mcp.txt)")
     arguments = parser.parse_args()
 
     engine = Engine()
     try:
-        demo = serve(engine, arguments.host, arguments.port)
-    except OSError as error:  # the port is taken
+        demo = serve(engine, arguments.host, arguments.port, mcp=arguments.mcp)
+    except (OSError, S2VTError) as error:  # the port is taken, or MCP is not installed
         parser.exit(1, f"{error}\n")
     engine.start()  # after the page is up: importing torch would hold it back for seconds
     demo.block_thread()

@@ -102,6 +102,7 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
         except S2VTError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
+    endpoint.__name__ = name  # an MCP server calls its tools so
     with gr.Row(visible=False):
         gr.Button().click(
             endpoint,

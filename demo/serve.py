@@ -1,10 +1,13 @@
 """The page -> a running server."""
 
+from importlib.util import find_spec
+
 import gradio as gr
 
 from demo.blocks import PAGE, Page
 from demo.engine import Engine
 from demo.limits import MAX_SESSIONS, MAX_UPLOAD_MB, MAX_WAITING
+from s2vt_model.errors import S2VTError
 
 # A font that Gradio serves itself: a Google font would be fetched from outside. (Its semi-bold file lacks letters.)
 THEME = gr.themes.Default(
@@ -21,8 +24,15 @@ THEME = gr.themes.Default(
 )
 
 
-def serve(engine: Engine, host: str | None = None, port: int | None = None, quiet: bool = False) -> gr.Blocks:
-    """Launch the page and return at once; `block_thread()` keeps it up, `close()` ends it."""
+def serve(
+    engine: Engine, host: str | None = None, port: int | None = None, quiet: bool = False, mcp: bool = False
+) -> gr.Blocks:
+    """Launch the page and return at once; `block_thread()` keeps it up, `close()` ends it.
+
+    mcp: offer the endpoints as tools of an MCP server, too. Raises `S2VTError` where its packages are not installed.
+    """
+    if mcp and find_spec("mcp") is None:
+        raise S2VTError("The MCP server needs more packages. Run: pip install -r requirements-mcp.txt.")
     demo = Page(engine).blocks
     demo.queue(max_size=MAX_WAITING)
     demo.launch(
@@ -36,6 +46,7 @@ def serve(engine: Engine, host: str | None = None, port: int | None = None, quie
         max_file_size=f"{MAX_UPLOAD_MB}mb",
         state_session_capacity=MAX_SESSIONS,
         footer_links=["api"],
+        mcp_server=mcp or None,  # None: as GRADIO_MCP_SERVER says
         theme=THEME,
         css_paths=[PAGE / "style.css"],
     )
