@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from demo import zero_gpu
 from demo.background import Background
 from demo.limits import MAX_VISITORS_MODELS
 from s2vt_model.errors import S2VTError
@@ -95,7 +96,10 @@ class Engine:
         from s2vt_model.stream import StreamLibrary
 
         if self._library is None:
-            self._library = StreamLibrary(resolve_device("auto"))
+            if zero_gpu.IS_LENT:
+                self._library = StreamLibrary("cpu", wrap=zero_gpu.Borrowing)
+            else:
+                self._library = StreamLibrary(resolve_device("auto"))
         return Captioner.load(model, self._library)
 
 

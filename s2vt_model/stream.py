@@ -1,5 +1,6 @@
 """A stream: one way to look at a video (frames, motion, …), and a network that writes about it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -48,10 +49,12 @@ class StreamLibrary:
     `hub.fetch` does that before.
     """
 
-    def __init__(self, device: str, hub: Hub | None = None):
+    def __init__(self, device: str, hub: Hub | None = None, wrap: Callable[[Backbone], Backbone] | None = None):
+        """`wrap`: what every backbone is put into when it is loaded; by default it is left as it is."""
         self.device = device
         self.hub = hub or Hub()
         self._streams: dict[Path, Stream] = {}
+        self._wrap = wrap or (lambda backbone: backbone)
         self._backbones: dict[Path | tuple[Path, int, Path], Backbone] = {}
 
     def stream(self, folder: str | Path) -> Stream:
@@ -67,9 +70,9 @@ class StreamLibrary:
         downloaded = self.hub.held_backbone(HubName.parse(name)) if "/" in name else None
         if downloaded is None:
             if where not in self._backbones:
-                self._backbones[where] = load_backbone(where, self.device)
+                self._backbones[where] = self._wrap(load_backbone(where, self.device))
             return self._backbones[where]
         key = downloaded, checkpoint.config.network.feature_size, where / "config.json"
         if key not in self._backbones:
-            self._backbones[key] = load_timm_backbone(name, *key, self.device)
+            self._backbones[key] = self._wrap(load_timm_backbone(name, *key, self.device))
         return self._backbones[key]
