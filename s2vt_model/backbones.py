@@ -101,6 +101,7 @@ class Backbone(nn.Module):
         check_choice("kind of features", config.features, ("pre_logits", "map"))
         self.config = config
         self.network = network
+        self.weights: Path | None = None  # the file they were loaded from
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
         self.eval()
@@ -241,6 +242,7 @@ def load_backbone(folder: str | Path, device: str | torch.device = "cpu") -> Bac
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise _damaged(folder, error) from error
+    backbone.weights = folder / "model.safetensors"
     backbone = backbone.to(device)
     _check_golden(backbone, golden, folder)
     return backbone

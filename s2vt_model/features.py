@@ -68,15 +68,20 @@ class FeatureCache:
         return self.folder / view / f"{path.stem}-{path.stat().st_size}.npy"
 
 
-def open_cache(folder: str | Path, backbone: Backbone, backbone_folder: Path) -> FeatureCache:
+def open_cache(folder: str | Path, backbone: Backbone) -> FeatureCache:
     """The cache of one backbone. Its weights are part of the key: features of others never mix.
+
+    So is how it is fed where it is of the Hub: checkpoints may feed one network in ways of their own.
 
     Raises `CheckpointError` where the backbone's weights are not there.
     """
     if isinstance(backbone, AbsentBackbone):
         raise CheckpointError(f"No features can be made: {backbone.why}")
-    digest = hashlib.sha256((backbone_folder / "model.safetensors").read_bytes()).hexdigest()[:12]
-    return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest}", backbone)
+    with backbone.weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    if backbone.config.on_hub:
+        digest.update(backbone.config.to_json().encode())
+    return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest.hexdigest()[:12]}", backbone)
 
 
 def _still(path: Path) -> Clip:

@@ -13,7 +13,7 @@ Environment variables: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the ot
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -274,8 +274,11 @@ def backbone_of(folder: Path) -> HubName | str:
         raise HubError(f"The config.json in “{folder}” cannot be used ({first_line(error)}).") from error
 
 
-def fetch(model: "Model", hub: Hub) -> Work["Model"]:
-    """The same model with all its checkpoints on this disk, and their backbones too. Raises `HubError`."""
+def fetch(model: "Model", hub: Hub, brought: Collection[str] = ()) -> Work["Model"]:
+    """The same model with all its checkpoints on this disk, and their backbones too. Raises `HubError`.
+
+    `brought`: backbones that nothing will be looked at with, as their features are there already.
+    """
     folders = {}
     for stream, where in model.checkpoints.items():
         folders[stream] = (yield from hub.checkpoint(where)) if isinstance(where, HubName) else where
@@ -284,6 +287,6 @@ def fetch(model: "Model", hub: Hub) -> Work["Model"]:
             backbone = backbone_of(folder)
         except HubError:
             continue  # a damaged folder of this disk: loading it tells best what is wrong
-        if isinstance(backbone, HubName):
+        if isinstance(backbone, HubName) and str(backbone) not in brought:
             yield from hub.backbone(backbone)
     return replace(model, checkpoints=folders)

@@ -49,6 +49,7 @@ def load_timm_backbone(
         raise CheckpointError(
             f"The backbone “{name}” cannot be used ({first_line(error)}). Name another image network of timm's."
         ) from error
+    backbone.weights = folder / "model.safetensors"
     return backbone.to(device)
 
 

@@ -230,7 +230,7 @@ def main() -> None:
     options = parser.parse_args()
 
     folder = WEIGHTS / "backbones" / TEACHER
-    teacher = open_cache(options.cache / "features", load_backbone(folder), folder)
+    teacher = open_cache(options.cache / "features", load_backbone(folder))
     videos = [v for v in read_msvd(options.root) if v.path]
     kept, held_out = split_fold(videos, options.fold)
     verbs = verbs_of(kept)

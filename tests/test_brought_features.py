@@ -13,6 +13,7 @@ from s2vt_model.backbones import AbsentBackbone, load_backbone
 from s2vt_model.captioner import Captioner
 from s2vt_model.checkpoint import WEIGHTS, load_checkpoint
 from s2vt_model.corpora.msvd import VGG19
+from s2vt_model.hub import Hub
 from s2vt_model.video import Sampling
 
 CHECKPOINT = WEIGHTS / "s2vt-msvd-vgg19-rgb"
@@ -125,6 +126,17 @@ def test_it_is_scored_on_all_videos_with_features_and_their_number_is_said(msvd,
     assert all(caption in SAID[kind(int(name[3:]))] for name, caption in report["captions"].items())
     assert report["nearest_neighbour"]["METEOR"] > report["constant"]["METEOR"]
     assert not list(tmp_path.iterdir())  # no features were made
+
+
+@needs_metrics
+def test_scoring_asks_the_hub_for_nothing(msvd, trained, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Hub, "backbone", lambda hub, name: asked.append(str(name)) or iter(()))
+    command = ["evaluate", "--root", str(msvd), "--split", "test", "--checkpoint", str(trained / "checkpoint")]
+    assert main([*command, "--cache", str(tmp_path), "--device", "cpu"]) == 0
+    assert asked == []
+    assert main(["caption", "demo/examples/dog.mp4", "--checkpoint", str(trained / "checkpoint")]) == 1
+    assert asked == [VGG19]  # who looks at a video needs it
 
 
 def test_a_fold_is_kept_out(msvd, tmp_path, capsys):

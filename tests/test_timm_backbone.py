@@ -15,17 +15,23 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from torch.nn import functional as F
 
+from demo.examples import EXAMPLES
 from s2vt_model.architectures import build_network
 from s2vt_model.backbones import load_backbone
 from s2vt_model.checkpoint import WEIGHTS, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
+from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.errors import CheckpointError, HubError
+from s2vt_model.evaluation.features import CorpusFeatures
+from s2vt_model.features import open_cache
 from s2vt_model.hub import Hub, fetch
 from s2vt_model.hub_name import HubName
 from s2vt_model.models import Model
 from s2vt_model.progress import finish
 from s2vt_model.stream import StreamLibrary
 from s2vt_model.timm_backbone import load_timm_backbone
+from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 from tests.hub_server import serving
 
@@ -163,6 +169,31 @@ def test_a_checkpoint_names_a_backbone_of_the_hub(server, hub, lite2, tmp_path):
     assert stream.backbone.config.name == str(LITE2)
     with pytest.raises(CheckpointError, match=r"lacks “config\.json”"):
         StreamLibrary("cpu", Hub(server.url, tmp_path / "elsewhere")).stream(tmp_path / "tiny")
+
+
+def test_features_of_a_corpus_are_kept(server, hub, lite2, tmp_path):
+    server.repository(LITE2.repository, lite2)
+    words = ["a", "dog"]
+    config = CheckpointConfig("tiny", "rgb", str(LITE2), S2VTConfig(1280, 5, 4, 16, len(words) + 2), "zero")
+    save_checkpoint(tmp_path / "tiny", config, Vocabulary(words), build_network(config.network))
+    finish(fetch(Model("tiny", "", {"tiny": tmp_path / "tiny"}, {"tiny": 1.0}, None), hub))
+    stream = StreamLibrary("cpu", hub).stream(tmp_path / "tiny")
+    dog = CaptionedVideo("dog", "test", ("a dog",), EXAMPLES[0].path, "dog")
+    source = CorpusFeatures(CORPORA["msvd"], tmp_path, tmp_path / "cache")
+    found = source.of_stream(stream, [dog])["dog"]
+    again = StreamLibrary("cpu", hub).stream(tmp_path / "tiny")
+    again.backbone.extract = None  # it must not look again
+    assert torch.equal(source.of_stream(again, [dog])["dog"], found)
+
+
+def test_features_of_one_network_that_is_fed_in_two_ways_do_not_mix(server, hub, lite2, tmp_path):
+    server.repository(LITE2.repository, lite2)
+    folder = download(hub)
+    ways = None, EMBEDDED / "config.json"
+    caches = [open_cache(tmp_path, load_timm_backbone(str(LITE2), folder, 1280, way)) for way in ways]
+    assert open_cache(tmp_path, load_timm_backbone(str(LITE2), folder, 1280)).folder == caches[0].folder
+    timms, ours = (cache.features(EXAMPLES[0].path, Sampling()) for cache in caches)
+    assert not torch.equal(timms, ours)
 
 
 # --- downloads ----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     corpus = CORPORA[options.corpus]
     source = CorpusFeatures(corpus, options.root, options.cache)
     known = corpus.read(options.root)
-    captioner = None if options.table else load_captioner(options)
+    captioner = None if options.table else load_captioner(options, corpus.features)
     usable = source.available(captioner, known) if captioner else [v for v in known if v.path]
     videos = [v for v in usable if v.split == options.split]
     train = [v for v in usable if v.split == "train"]

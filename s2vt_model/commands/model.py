@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from s2vt_model.commands.terminal import watch
@@ -23,8 +24,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
-def load_captioner(options: argparse.Namespace) -> "Captioner":
-    """What the arguments name, or the default model. Raises `S2VTError`."""
+def load_captioner(options: argparse.Namespace, brought: Collection[str] = ()) -> "Captioner":
+    """What the arguments name, or the default model. Raises `S2VTError`.
+
+    `brought`: backbones of the Hub that need not be downloaded, as their features are there already.
+    """
     from s2vt_model.captioner import Captioner
     from s2vt_model.models import Model, parse_alpha, read_catalogue
 
@@ -32,18 +36,19 @@ def load_captioner(options: argparse.Namespace) -> "Captioner":
         if options.alpha:
             raise S2VTError("--alpha shares the say among the streams of a sum: name one with --stream.")
         where = HubName.or_folder(options.checkpoint)
-        model = _fetched(Model(str(where), "", {"checkpoint": where}, {"checkpoint": 1.0}, None))
+        model = _fetched(Model(str(where), "", {"checkpoint": where}, {"checkpoint": 1.0}, None), brought)
         return Captioner.of_checkpoint(model.checkpoints["checkpoint"], options.device)
     catalogue = read_catalogue()
     alpha = parse_alpha(options.alpha) if options.alpha else None
-    return Captioner.load(_fetched(catalogue.model(options.stream or catalogue.default, alpha)), options.device)
+    model = _fetched(catalogue.model(options.stream or catalogue.default, alpha), brought)
+    return Captioner.load(model, options.device)
 
 
-def _fetched(model: "Model") -> "Model":
+def _fetched(model: "Model", brought: Collection[str]) -> "Model":
     from s2vt_model.hub import Hub, fetch
 
     try:
-        return watch(fetch(model, Hub()))
+        return watch(fetch(model, Hub(), brought))
     except HubError as error:
         if model.on_hub:
             raise

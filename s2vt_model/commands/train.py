@@ -31,8 +31,7 @@ def run(options: argparse.Namespace) -> int:
     corpus = CORPORA[options.corpus]
     cache = None
     if recipe.backbone not in corpus.features:
-        backbone_folder = WEIGHTS / "backbones" / recipe.backbone
-        cache = open_cache(options.cache, load_backbone(backbone_folder, device), backbone_folder)
+        cache = open_cache(options.cache, load_backbone(WEIGHTS / "backbones" / recipe.backbone, device))
     fold = Fold.parse(options.fold) if options.fold else None
     data = load_training_data(recipe, cache, corpus, options.root, options.flickr8k, fold)
     learner = train(recipe, data, options.out, device)

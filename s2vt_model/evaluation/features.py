@@ -39,7 +39,7 @@ class CorpusFeatures:
         file = self._file_of(stream)
         if file is not None:
             return {v.name: torch.from_numpy(file[v.name]) for v in videos}
-        kept = open_cache(self.cache, stream.backbone, stream.checkpoint.backbone_folder)
+        kept = open_cache(self.cache, stream.backbone)
         found = kept.features_of_all([v.path for v in videos], stream.checkpoint.config.sampling)
         return dict(zip([v.name for v in videos], found, strict=True))
 
