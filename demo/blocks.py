@@ -147,6 +147,9 @@ class Page:
         bringing = unlisted.submit(
             self.on_unlisted, inputs=[unlisted, model, self.wish, self.watched], **choice, **PRIVATE
         )
+        # Of a listed model and one of the Hub, the later choice stands, however long the earlier one takes.
+        model.input(None, cancels=bringing, api_visibility="private")
+        unlisted.submit(None, cancels=choosing, api_visibility="private")
         self.stop.click(None, cancels=[look, choosing, bringing], api_visibility="private").then(
             self.on_stop, outputs={self.wish, self.status, self.stop, self.menu.unlisted}, **PRIVATE
         )
@@ -205,7 +208,11 @@ class Page:
         try:
             catalogue = yield from reported(self.engine.catalogue(), self.status)
             model = catalogue.model(name)
-            yield {**self.menu.describe(model), self.stop: gr.Button(visible=True)}
+            yield {
+                **self.menu.describe(model),
+                self.menu.unlisted: gr.Textbox(interactive=True),  # it may have been waited for
+                self.stop: gr.Button(visible=True),
+            }
             captioner = yield from reported(self.engine.captioner(name), self.status)
         except S2VTError as error:
             yield {**self.menu.complain(str(error)), self.status: silent(), self.stop: gr.Button(visible=False)}

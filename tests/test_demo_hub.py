@@ -177,6 +177,25 @@ def test_stop_ends_the_wait_for_the_hub(browser, url, server):
         choose_example(page)
 
 
+@needs_chromium
+def test_a_later_choice_stands(browser, url, server):
+    """Whatever becomes of a checkpoint that was asked for before."""
+    server.stalls.add("model.safetensors")
+    with visiting(browser, url) as page:
+        page.locator("#model", has_text="words and runs on").wait_for()
+        bring(page, "org/mine")
+        say(page, "Downloading org/mine")
+        page.get_by_label("mean-pool", exact=True).check()
+        page.locator("#model", has_text="mean-pool: ").get_by_text("words and runs on").wait_for()
+        server.stalls.clear()
+        server.released.set()
+        page.wait_for_timeout(3000)  # the time in which the other would arrive
+        assert page.locator("#model").inner_text().startswith("mean-pool: ")
+        assert page.get_by_label("mean-pool", exact=True).is_checked()
+        bring(page, "nonsense")  # the box can be written into again
+        page.locator("#model [role=alert]").get_by_text("is no name on the Hub").wait_for()
+
+
 def _seconds(task) -> float:
     began = time.perf_counter()
     task()
