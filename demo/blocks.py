@@ -143,13 +143,14 @@ class Page:
             "trigger_mode": "always_last",
             "concurrency_limit": None,  # it waits for the model, not for the processor
         }
+        # Of a listed model and one of the Hub, the later choice stands, however long the earlier one takes.
         choosing = model.input(self.on_model, inputs=[model, self.wish, self.watched], **choice, **PRIVATE)
+        unlisted.submit(None, cancels=choosing, api_visibility="private")
         bringing = unlisted.submit(
             self.on_unlisted, inputs=[unlisted, model, self.wish, self.watched], **choice, **PRIVATE
         )
-        # Of a listed model and one of the Hub, the later choice stands, however long the earlier one takes.
-        model.input(None, cancels=bringing, api_visibility="private")
-        unlisted.submit(None, cancels=choosing, api_visibility="private")
+        # Not at its input: Gradio serves what hangs on one event in turn, and this would wait for the choice.
+        model.select(None, cancels=bringing, api_visibility="private")
         self.stop.click(None, cancels=[look, choosing, bringing], api_visibility="private").then(
             self.on_stop, outputs={self.wish, self.status, self.stop, self.menu.unlisted}, **PRIVATE
         )

@@ -1,5 +1,6 @@
 """The page and the Hub: a visitor's own checkpoint, and a Hub that hangs, which holds nobody up."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from demo.engine import Engine
 from demo.examples import EXAMPLES
 from demo.limits import MAX_VISITORS_MODELS
 from demo.watching import Wish, watch
+from s2vt_model.captioner import Captioner
 from s2vt_model.checkpoint import WEIGHTS
 from s2vt_model.errors import HubError, S2VTError
 from s2vt_model.hub import Hub, fetch
@@ -37,8 +39,6 @@ def library() -> StreamLibrary:
 
 @pytest.fixture
 def engine(server, library, tmp_path):
-    from s2vt_model.captioner import Captioner
-
     return Engine(
         load=lambda model: Captioner.load(model, library),
         catalogue=lambda: read_catalogue(added=""),
@@ -178,22 +178,32 @@ def test_stop_ends_the_wait_for_the_hub(browser, url, server):
 
 
 @needs_chromium
-def test_a_later_choice_stands(browser, url, server):
-    """Whatever becomes of a checkpoint that was asked for before."""
+def test_a_later_choice_stands(browser, url, server, monkeypatch):
+    """Whatever becomes of the checkpoint that was asked for before, and whenever."""
+    arrived, load = threading.Event(), Captioner.load
+
+    def load_late(model, library):
+        assert model.name != "mean-pool" or arrived.wait(60)
+        return load(model, library)
+
+    monkeypatch.setattr(Captioner, "load", load_late)
     server.stalls.add("model.safetensors")
     with visiting(browser, url) as page:
-        page.locator("#model", has_text="words and runs on").wait_for()
+        about = page.locator("#model")
+        about.get_by_text("words and runs on").wait_for()
         bring(page, "org/mine")
         say(page, "Downloading org/mine")
         page.get_by_label("mean-pool", exact=True).check()
-        page.locator("#model", has_text="mean-pool: ").get_by_text("words and runs on").wait_for()
-        server.stalls.clear()
+        about.get_by_text("mean-pool: ").get_by_text("It is loading.").wait_for()
+        server.status = 503
         server.released.set()
-        page.wait_for_timeout(3000)  # the time in which the other would arrive
-        assert page.locator("#model").inner_text().startswith("mean-pool: ")
+        page.wait_for_timeout(3000)  # the time in which the other would be given up, and say so
+        assert about.inner_text().startswith("mean-pool: ")
+        arrived.set()
+        about.get_by_text("mean-pool: ").get_by_text("words and runs on").wait_for()
         assert page.get_by_label("mean-pool", exact=True).is_checked()
         bring(page, "nonsense")  # the box can be written into again
-        page.locator("#model [role=alert]").get_by_text("is no name on the Hub").wait_for()
+        about.get_by_text("is no name on the Hub").wait_for()
 
 
 def _seconds(task) -> float:
