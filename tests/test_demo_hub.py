@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,17 @@ def bring(page, name):
     box.press("Enter")
 
 
+@contextmanager
+def waiting_for_the_hub(browser, url, server):
+    """The page of a visitor whose checkpoint does not arrive."""
+    server.stalls.add("model.safetensors")
+    with visiting(browser, url) as page:
+        page.locator("#model", has_text="words and runs on").wait_for()
+        bring(page, "org/mine")
+        say(page, "Downloading org/mine")
+        yield page
+
+
 @needs_chromium
 def test_a_visitor_brings_a_checkpoint(browser, url, server):
     with visiting(browser, url) as page:
@@ -166,11 +178,7 @@ def test_a_hub_that_hangs_holds_nobody_up(browser, url, server, engine):
 
 @needs_chromium
 def test_stop_ends_the_wait_for_the_hub(browser, url, server):
-    server.stalls.add("model.safetensors")
-    with visiting(browser, url) as page:
-        page.locator("#model", has_text="words and runs on").wait_for()
-        bring(page, "org/mine")
-        say(page, "Downloading org/mine")
+    with waiting_for_the_hub(browser, url, server) as page:
         page.get_by_role("button", name="Stop", exact=True).first.click()
         say(page, "Stopped.")
         assert page.get_by_label("rgb", exact=True).is_checked()
@@ -187,12 +195,8 @@ def test_a_later_choice_stands(browser, url, server, monkeypatch):
         return load(model, library)
 
     monkeypatch.setattr(Captioner, "load", load_late)
-    server.stalls.add("model.safetensors")
-    with visiting(browser, url) as page:
+    with waiting_for_the_hub(browser, url, server) as page:
         about = page.locator("#model")
-        about.get_by_text("words and runs on").wait_for()
-        bring(page, "org/mine")
-        say(page, "Downloading org/mine")
         page.get_by_label("mean-pool", exact=True).check()
         about.get_by_text("mean-pool: ").get_by_text("It is loading.").wait_for()
         server.status = 503
