@@ -54,7 +54,7 @@ def trace(
 
     shares = captioner.shares(film.features, alpha)
     checkpoints = {name: captioner.streams[name].checkpoint for name in shares}
-    replays = {name: _replay(c, film.streams[name].features, words) for name, c in checkpoints.items()}
+    replays = {name: replay(c, film.streams[name].features, words) for name, c in checkpoints.items()}
     watching = yield from watch_prefixes(captioner, film, options, alpha)
     if attribution:
         answered = yield from _attribute(checkpoints, film, shares, words, attribution)
@@ -83,7 +83,7 @@ def trace(
 
 
 @torch.inference_mode()
-def _replay(checkpoint: Checkpoint, features: Tensor, words: Sequence[int]) -> tuple[tuple[Layer, Layer], Tensor]:
+def replay(checkpoint: Checkpoint, features: Tensor, words: Sequence[int]) -> tuple[tuple[Layer, Layer], Tensor]:
     """What both layers do while they read the film and write `words`, and the logits (L, V) of every step."""
     network = stepped(checkpoint.network, Recording)
     device = network.predict.weight.device

@@ -26,14 +26,22 @@ class Stepped(nn.Module):
         return self.cell.start(batch)
 
     def step(self, x: Tensor, state: CellState) -> tuple[CellState, Gates]:
-        return self.cell.step(x, state)
+        return self.advance(self.take_in(x), state)
+
+    def take_in(self, x: Tensor) -> Tensor:
+        return self.cell.take_in(x)
+
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        return self.cell.advance(taken, state)
 
     def run(self, x: Tensor, state: CellState | None = None) -> tuple[Tensor, CellState]:
         """x: (B, T, input_size). T may be 0."""
         state = state or self.start(len(x))
         outputs = []
-        for frame in x.unbind(dim=1):  # whose gradient is one stack; that of T slices would be T tensors of x's size
-            state, _ = self.step(frame, state)
+        # One large product for the inputs of all steps, where T small ones would take longer; and the gradient of
+        # `unbind` is one stack, where that of T slices would be T tensors of the whole size.
+        for taken in self.take_in(x).unbind(dim=1):
+            state, _ = self.advance(taken, state)
             outputs.append(state[0])
         return torch.stack(outputs, dim=1) if outputs else x.new_empty(len(x), 0, self.hidden_size), state
 
@@ -45,8 +53,8 @@ class Recording(Stepped):
         super().__init__(cell)
         self.steps: list[tuple[CellState, Gates]] = []
 
-    def step(self, x: Tensor, state: CellState) -> tuple[CellState, Gates]:
-        self.steps.append(super().step(x, state))
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        self.steps.append(super().advance(taken, state))
         return self.steps[-1]
 
 
