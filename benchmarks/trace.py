@@ -3,9 +3,9 @@
     python -m benchmarks.trace                    (the rabbit of the examples)
     python -m benchmarks.trace clip.mp4 --page    (also on the page, in Chromium)
 
-The clip is read as `FRAMES` frames. A traced decoding searches as the plain one does, keeps the beam's tree, and then
-reads and writes once more, remembering every gate. The rest asks further questions: as it watches (all beginnings of
-the film), and the maps (every frame about every word, by the model and by one of shuffled weights).
+The clip is read as `FRAMES` frames. A traced decoding keeps the beam's tree, and all gates and states of reading the
+film and of writing the best sentence. The rest asks further questions: as it watches (all beginnings of the film), and
+the maps (every frame about every word, by the model and by one of shuffled weights).
 """
 
 import argparse
@@ -23,14 +23,12 @@ from s2vt_model.captioner import Captioner, Features
 from s2vt_model.decoding import DecodingOptions
 from s2vt_model.progress import finish
 from s2vt_model.trace import Film, Trace, film_of, trace
-from s2vt_model.trace.beam import BeamTree
-from s2vt_model.trace.make import replay
-from s2vt_model.trace.words import written
+from s2vt_model.trace.make import record
 from s2vt_model.video import Sampling
 
 RABBIT = Path(__file__).parents[1] / "demo/examples/rabbit.mp4"
 FRAMES = 80
-SENTENCE = "a man and a woman are standing in the kitchen and cutting a piece of meat".split()[:15]
+SENTENCE = "a man and a woman are in the kitchen and cutting a piece of meat"  # 15 words
 REPEATS = 9
 
 
@@ -44,7 +42,7 @@ def main() -> None:
     print(f"{options.clip.name}: {len(film.streams['rgb'].frames)} frames, {torch.get_num_threads()} threads")
 
     compare(captioner, film.features)
-    words = [captioner.vocabulary.ids[word] for word in SENTENCE]
+    words = captioner.vocabulary.encode(SENTENCE)
     for prefix in ((), words):
         measure(captioner, film, prefix)
     if options.page:
@@ -61,16 +59,13 @@ def reading_often(captioner: Captioner) -> Captioner:
 
 def compare(captioner: Captioner, features: Features) -> None:
     """Plain and traced decodings take turns; both are medians."""
-    checkpoint = captioner.streams["rgb"].checkpoint
     options = captioner.default_options
 
     def plain() -> None:
         captioner.decode([features], options)
 
     def traced() -> None:
-        tree = BeamTree(captioner.vocabulary, options.length_exponent)
-        best = captioner.decode([features], options, watch=tree.grow)[0][0]
-        replay(checkpoint, features["rgb"], written(best))
+        record(captioner, features, options)
 
     both = [(timed(plain)[0], timed(traced)[0]) for _ in range(REPEATS)]
     without, with_trace = (1000 * statistics.median(times) for times in zip(*both, strict=True))
@@ -91,10 +86,7 @@ def measure(captioner: Captioner, film: Film, prefix: list[int] | tuple[()]) -> 
 
 def worst_completeness(found: Trace) -> float:
     return max(
-        abs(error)
-        for stream in found.streams
-        for map_ in stream.attribution
-        for error in map_.completeness_error or ()
+        abs(error) for stream in found.streams for map_ in stream.attribution for error in map_.completeness_error or ()
     )
 
 

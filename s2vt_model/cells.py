@@ -67,6 +67,13 @@ class Cell(Protocol):
         """`step`, from what `take_in` made of its input: (B, gates * H)."""
         ...
 
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        """What every step of a `run` of one sequence did: states and gates, (T, H) each, by the written-out equations.
+
+        x: (T, input_size); outputs: (T, H), what `run` gave; state: (1, H), before the first step.
+        """
+        ...
+
 
 class WrittenOut:
     """What the steps of the three cells share: a part for the inputs, which waits for no other step, and the rest."""
@@ -76,6 +83,10 @@ class WrittenOut:
 
     def take_in(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight_ih_l0, self.bias_ih_l0)
+
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        # When all outputs are known, no step waits for another: the steps are a batch.
+        return self.advance(self.take_in(x), (torch.cat([state[0], outputs[:-1]]),))
 
 
 class LSTM(WrittenOut, nn.LSTM):
@@ -100,6 +111,15 @@ class LSTM(WrittenOut, nn.LSTM):
         c = gates.f * c + gates.i * gates.g
         h = gates.o * torch.tanh(c)
         return (h, c), gates
+
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, LSTMGates]:
+        before = torch.cat([state[0], outputs[:-1]])
+        _, gates = self.advance(self.take_in(x), (before, torch.zeros_like(before)))  # they don't depend on c
+        cells = [state[1][0]]
+        for kept, written in zip(gates.f, gates.i * gates.g, strict=True):
+            cells.append(kept * cells[-1] + written)
+        c = torch.stack(cells[1:])
+        return (gates.o * torch.tanh(c), c), gates
 
 
 class GRU(WrittenOut, nn.GRU):
