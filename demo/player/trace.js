@@ -103,10 +103,10 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const isAgainst = shares.some((share) => share < -NEGLIGIBLE * most);
     const telling = !isFor
       ? isAgainst
-        ? `No frame speaks for ${said}: those with a blue bar speak against it`
+        ? `No frame speaks for ${said}: frames with a blue bar speak against it`
         : `No frame speaks for ${said} or against it`
       : isAgainst
-        ? `Bright frames are those that ${said} came from, those with a blue bar speak against it`
+        ? `The brighter a frame, the more it speaks for ${said}; frames with a blue bar speak against it`
         : `Bright frames are those that ${said} came from`;
     $(".came-from").textContent = `${telling} (${view.method.title.toLowerCase()}).`;
   }
