@@ -59,8 +59,37 @@ class Cell(Protocol):
         """One time step. x: (B, input_size). Returns the new state and the gates that made it."""
         ...
 
+    def take_in(self, x: Tensor) -> Tensor:
+        """What the inputs alone add up to: (…, input_size) -> (…, gates * H), of any number of steps at once."""
+        ...
 
-class LSTM(nn.LSTM):
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        """`step`, from what `take_in` made of its input: (B, gates * H)."""
+        ...
+
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        """What every step of a `run` of one sequence did: states and gates, (T, H) each, by the written-out equations.
+
+        x: (T, input_size); outputs: (T, H), what `run` gave; state: (1, H), before the first step.
+        """
+        ...
+
+
+class WrittenOut:
+    """What the steps of the three cells share: a part for the inputs, which waits for no other step, and the rest."""
+
+    def step(self, x: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        return self.advance(self.take_in(x), state)
+
+    def take_in(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight_ih_l0, self.bias_ih_l0)
+
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, Gates]:
+        # When all outputs are known, no step waits for another: the steps are a batch.
+        return self.advance(self.take_in(x), (torch.cat([state[0], outputs[:-1]]),))
+
+
+class LSTM(WrittenOut, nn.LSTM):
     """Hochreiter & Schmidhuber 1997, with the forget gate of Gers 2000: `torch.nn.LSTM`, one layer, batch first."""
 
     def __init__(self, input_size: int, hidden_size: int):
@@ -74,17 +103,26 @@ class LSTM(nn.LSTM):
         outputs, (h, c) = self(x, None if state is None else (state[0][None], state[1][None]))
         return outputs, (h[0], c[0])
 
-    def step(self, x: Tensor, state: CellState) -> tuple[CellState, LSTMGates]:
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, LSTMGates]:
         h, c = state
-        blocks = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+        blocks = taken + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
         i, f, g, o = blocks.chunk(4, dim=-1)  # torch's order; Caffe's is i, f, o, g
         gates = LSTMGates(i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh())
         c = gates.f * c + gates.i * gates.g
         h = gates.o * torch.tanh(c)
         return (h, c), gates
 
+    def retrace(self, x: Tensor, outputs: Tensor, state: CellState) -> tuple[CellState, LSTMGates]:
+        before = torch.cat([state[0], outputs[:-1]])
+        _, gates = self.advance(self.take_in(x), (before, torch.zeros_like(before)))  # they don't depend on c
+        cells = [state[1][0]]
+        for kept, written in zip(gates.f, gates.i * gates.g, strict=True):
+            cells.append(kept * cells[-1] + written)
+        c = torch.stack(cells[1:])
+        return (gates.o * torch.tanh(c), c), gates
 
-class GRU(nn.GRU):
+
+class GRU(WrittenOut, nn.GRU):
     """Cho et al. 2014, in the form of `torch.nn.GRU`, one layer, batch first: no memory beside the output."""
 
     def __init__(self, input_size: int, hidden_size: int):
@@ -97,9 +135,9 @@ class GRU(nn.GRU):
         outputs, h = self(x, None if state is None else state[0][None])
         return outputs, (h[0],)
 
-    def step(self, x: Tensor, state: CellState) -> tuple[CellState, GRUGates]:
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, GRUGates]:
         (h,) = state
-        r_x, z_x, n_x = F.linear(x, self.weight_ih_l0, self.bias_ih_l0).chunk(3, dim=-1)
+        r_x, z_x, n_x = taken.chunk(3, dim=-1)
         r_h, z_h, n_h = F.linear(h, self.weight_hh_l0, self.bias_hh_l0).chunk(3, dim=-1)
         r = (r_x + r_h).sigmoid()
         z = (z_x + z_h).sigmoid()
@@ -107,7 +145,7 @@ class GRU(nn.GRU):
         return ((1 - z) * n + z * h,), GRUGates(r, z, n)
 
 
-class RNN(nn.RNN):
+class RNN(WrittenOut, nn.RNN):
     """Elman 1990: `torch.nn.RNN` with tanh, one layer, batch first."""
 
     def __init__(self, input_size: int, hidden_size: int):
@@ -120,9 +158,9 @@ class RNN(nn.RNN):
         outputs, h = self(x, None if state is None else state[0][None])
         return outputs, (h[0],)
 
-    def step(self, x: Tensor, state: CellState) -> tuple[CellState, NoGates]:
+    def advance(self, taken: Tensor, state: CellState) -> tuple[CellState, NoGates]:
         (h,) = state
-        h = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+        h = taken + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
         return (h.tanh(),), NoGates()
 
 

@@ -146,6 +146,29 @@ def test_a_word_lights_the_frames_it_came_from(shown, stored):
         assert stored["words"][word]["text"] in shown.locator(".came-from").inner_text()
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
+def test_what_speaks_against_a_word_is_not_lit(page, example):
+    """Of every word: bright is for, dark with a blue bar is against, and the sentence says which of them there are."""
+    choose_example(page, EXAMPLES.index(example))
+    traced(page)
+    page.evaluate("document.querySelector('video').pause()")
+    trace = Trace.from_json(example.trace.read_text(encoding="utf-8"))
+    method = [m.name for m in trace.methods].index("occlusion_replaced")
+    values = trace.streams[0].attribution[method].values.unpack()
+    for word, shares in enumerate(values[: page.locator(".word").count()]):
+        page.locator(".word").nth(word).click()
+        most = abs(shares).max()
+        is_for, is_against = (shares > 0.05 * most).any(), (shares < -0.05 * most).any()
+        sentence = page.locator(".came-from").inner_text()
+        assert sentence.startswith("No frame speaks for") != is_for
+        assert ("speak against it" in sentence) == is_against
+        lit = page.locator(".strip button:not([aria-current]) img").evaluate_all(
+            "pictures => pictures.map((picture) => [Number(getComputedStyle(picture).opacity), "
+            "[...document.querySelectorAll('.strip img')].indexOf(picture)])"
+        )
+        assert all(opacity == pytest.approx(0.3 + 0.7 * max(shares[at] / most, 0), abs=0.01) for opacity, at in lit)
+
+
 def test_a_frame_on_the_axis_leads_there_and_tells_what_it_gave(shown, stored):
     shown.evaluate("window.scrollTo(0, document.querySelector('.attribution-map').offsetTop)")
     plot = shown.locator(".attribution-map .plot")

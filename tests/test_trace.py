@@ -19,7 +19,7 @@ from s2vt_model.progress import finish
 from s2vt_model.trace import Trace, trace
 from s2vt_model.trace.layers import representative_units
 from s2vt_model.trace.packed import pack
-from s2vt_model.trace.stepped import Recording, stepped
+from s2vt_model.trace.stepped import Recording, Stepped, wrapped
 from s2vt_model.vocabulary import EOS
 
 METHODS = {
@@ -66,14 +66,14 @@ def traced(released, long_film) -> Trace:
 def test_the_steps_that_are_recorded_are_those_of_torchs_lstm(released, long_film, layer):
     """On the weights and inputs of a whole reading and writing, with the recording on; in double precision: in single,
     sums in another order alone move lstm2 by up to 2e-5 here."""
-    network = stepped(copy.deepcopy(released.network).double(), Recording)
+    network = wrapped(copy.deepcopy(released.network).double(), Recording)
     features = long_film.features["rgb"].double()
     words = torch.arange(EOS, WORDS)[None]
     with torch.inference_mode():
         frames = network.frame_embedding(torch.cat([features, network.no_frame.expand(WORDS, -1)]))
         state = network.encode(features[None])
         network.decode(words, state)
-        ours = {name: torch.cat([s[0] for s, _ in getattr(network, name).steps]) for name in ("lstm1", "lstm2")}
+        ours = {name: getattr(network, name).steps()[0][0] for name in ("lstm1", "lstm2")}
         inputs = {"lstm1": frames[None]}
         flags = torch.cat([torch.zeros(FRAMES, 1), torch.full((WORDS, 1), WRITING)])
         heard = network.word_embedding(torch.cat([torch.full((FRAMES,), EOS), words[0]]))
@@ -99,8 +99,8 @@ def test_tracing_leaves_captions_bitwise_unchanged(options):
     assert bool(watched) == (options.method == "beam")
 
 
-def test_a_stepped_network_shares_its_weights_and_leaves_the_other_alone(released):
-    twin = stepped(released.network)
+def test_a_wrapped_network_shares_its_weights_and_leaves_the_other_alone(released):
+    twin = wrapped(released.network, Stepped)
     assert twin.lstm1.cell.weight_hh_l0 is released.network.lstm1.weight_hh_l0
     assert isinstance(released.network.lstm1, nn.LSTM)
 

@@ -53,7 +53,7 @@ function filmStrip({ onChosen, onMotionWanted }) {
     weigh(weight);
   }
 
-  /** Brightens the frames by their weight, and puts it under them as a bar; null: all alike. */
+  /** Brightens the frames that speak for a word, and puts every weight under its frame as a bar; null: all alike. */
   function weigh(newWeight) {
     weight = newWeight;
     const { above, below } = ink();
@@ -61,6 +61,7 @@ function filmStrip({ onChosen, onMotionWanted }) {
     buttons().forEach((button, i) => {
       const share = weight?.(frames[i].time_s) ?? 0;
       button.style.setProperty("--weight", Math.abs(share).toFixed(3));
+      button.style.setProperty("--light", Math.max(share, 0).toFixed(3));
       button.style.setProperty("--weight-colour", share < 0 ? below : above);
     });
   }

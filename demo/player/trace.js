@@ -1,6 +1,7 @@
 // The trace of the sentence on show: what is chosen in it, and the rows that show it. In scope: all files before.
 // Rows of closed sections are not drawn; while the film plays only the cursor moves, and what follows it.
 
+const NEGLIGIBLE = 0.05; // of the strongest frame's share
 const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
 
 function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
@@ -97,8 +98,17 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const shares = upTo(map.columns).map((column) => map.at(word, column));
     const most = Math.max(...shares.map(Math.abs)) || 1;
     strip.weigh((time_s) => shares[Math.max(positionAt(stream, time_s), 0)] / most);
-    $(".came-from").textContent =
-      `Bright frames are those that ${quoted(trace.words[word].text)} came from (${view.method.title.toLowerCase()}).`;
+    const said = quoted(trace.words[word].text);
+    const isFor = shares.some((share) => share > NEGLIGIBLE * most);
+    const isAgainst = shares.some((share) => share < -NEGLIGIBLE * most);
+    const telling = !isFor
+      ? isAgainst
+        ? `No frame speaks for ${said}: frames with a blue bar speak against it`
+        : `No frame speaks for ${said} or against it`
+      : isAgainst
+        ? `The brighter a frame, the more it speaks for ${said}; frames with a blue bar speak against it`
+        : `Bright frames are those that ${said} came from`;
+    $(".came-from").textContent = `${telling} (${view.method.title.toLowerCase()}).`;
   }
 
   function follow(time_s) {

@@ -9,21 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Progress, Work
+from s2vt_model.trace.gradients import integrate, slopes
 from s2vt_model.trace.question import Question
 from s2vt_model.trace.record import Method, MethodName
-
-GRADIENTS_AT_ONCE = 64  # rows of a batch: points of the path × words
-POINTS_AT_ONCE = 16
-MOST_POINTS = 128
-EASING = 4
-# A word's path is cut finer until the sum is off by less than this: half of what is promised.
-INCOMPLETE_SHARE, INCOMPLETE_NATS = 0.01, 0.005
 
 
 @dataclass(frozen=True)
@@ -31,14 +24,11 @@ class AttributionOptions:
     """How frames are asked about. Raises `S2VTError` on a value that makes no sense."""
 
     window: int = 1  # neighbouring frames that occlusion covers at once
-    points: int = 8  # of the path of integrated gradients, at first
     seed: int = 0  # of the randomised weights
 
     def __post_init__(self):
         if not (isinstance(self.window, int) and self.window >= 1):
             raise S2VTError(f"Occlusion covers a whole number of frames, 1 or more; not {self.window}.")
-        if not (isinstance(self.points, int) and 1 <= self.points <= MOST_POINTS):
-            raise S2VTError(f"The path has between 1 and {MOST_POINTS} points; not {self.points}.")
 
 
 class Map(NamedTuple):
@@ -57,69 +47,27 @@ Answer = Callable[[Question, AttributionOptions], Work[Map]]
 
 def gradient_norm(question: Question, options: AttributionOptions) -> Work[Map]:
     """Simonyan et al. 2014, arXiv 1312.6034; of the whole feature vector, before the embedding."""
-    gradients = yield from path_gradients(question, question.frames[None], torch.ones(1))
+    gradients = yield from _gradients(question)
     features = gradients @ question.network.frame_embedding.weight  # (L, T, D): the chain rule
     return Map(question.in_time(features.norm(dim=2)))
 
 
 def gradient_times_input(question: Question, options: AttributionOptions) -> Work[Map]:
     """Relative to “no frame”, so that it is the first-order estimate of what `occlusion_replaced` measures."""
-    gradients = yield from path_gradients(question, question.frames[None], torch.ones(1))
+    gradients = yield from _gradients(question)
     return Map(question.in_time((gradients * (question.frames - question.no_frame)).sum(dim=2)))
 
 
 def integrated_gradients(question: Question, options: AttributionOptions) -> Work[Map]:
-    """Sundararajan et al. 2017, arXiv 1703.01365, along the straight line from “no frame” in every place.
-
-    Nearly all that happens on this line happens close to its start: a film that differs from “no frame” by a
-    hundredth is almost as telling as the film itself. So the way is t = u^4, with Gauss-Legendre quadrature in u.
-    Words whose sum is not complete get twice the points, up to `MOST_POINTS`.
-    """
-    difference = question.frames - question.no_frame
-    empty = question.no_frame.expand_as(question.frames)
-    found, without = question.ask(torch.stack([question.frames, empty]))
-    tolerance = INCOMPLETE_SHARE * torch.maximum(found.abs(), without.abs()) + INCOMPLETE_NATS
-    values = difference.new_zeros(len(question.words), len(difference))
-    error = torch.full_like(found, torch.inf)
-    points = options.points
-    while points <= MOST_POINTS and (rough := (error.abs() > tolerance).nonzero()[:, 0]).numel():
-        way, weights = _quadrature(points)
-        path = empty + way.to(difference)[:, None, None] * difference
-        gradients = yield from path_gradients(question, path, weights, rough)
-        values[rough] = (gradients * difference).sum(dim=2)
-        error = values.sum(dim=1) - (found - without)
-        points *= 2
+    """Sundararajan et al. 2017, arXiv 1703.01365, along the straight line from “no frame” in every place."""
+    values, error = yield from integrate(question)
     return Map(question.in_time(values), error)
 
 
-def _quadrature(points: int) -> tuple[Tensor, Tensor]:
-    """Points t in 0..1 and their weights, (points,) each: Σ weight · f(t) ≈ ∫ f(t) dt."""
-    nodes, weights = (torch.from_numpy(x) / 2 for x in np.polynomial.legendre.leggauss(points))
-    u = nodes + 0.5
-    return u**EASING, weights * EASING * u ** (EASING - 1)
-
-
-def path_gradients(question: Question, path: Tensor, weights: Tensor, words: Tensor | None = None) -> Work[Tensor]:
-    """(W, T, frame_embedding_size) Σ weight · ∂ log p(word) / ∂ frames over the points of a path.
-
-    path: (P, T, frame_embedding_size); weights: (P,); words: (W,) which ones, all by default.
-    """
-    question = question.differentiable()
-    words = torch.arange(len(question.words)) if words is None else words
-    total = path.new_zeros(len(words), *path.shape[1:])
-    parts = list(zip(path.split(POINTS_AT_ONCE), weights.to(path).split(POINTS_AT_ONCE), strict=True))
-    for done, (points, shares) in enumerate(parts):
-        chunks = torch.arange(len(words)).split(max(GRADIENTS_AT_ONCE // len(points), 1))
-        points = points.detach().requires_grad_()
-        with torch.enable_grad():
-            log_probs = question.log_probs(points)  # (P, L)
-        for chunk in chunks:
-            yield Progress("trace", done / len(parts), "Asking which frames speak for a word: gradients")
-            wanted = torch.zeros(len(chunk), *log_probs.shape, device=path.device, dtype=path.dtype)
-            wanted[torch.arange(len(chunk)), :, words[chunk]] = shares
-            (gradients,) = torch.autograd.grad(log_probs, points, wanted, retain_graph=True, is_grads_batched=True)
-            total[chunk] += gradients.sum(dim=1)
-    return total
+def _gradients(question: Question) -> Work[Tensor]:
+    """(L, T, frame_embedding_size) of every word, at the film as it is."""
+    every = torch.ones(1, len(question.words), dtype=torch.bool)
+    return (yield from slopes(question, question.frames[None], every)).gradients
 
 
 # --- what would have been -----------------------------------------------------------------------

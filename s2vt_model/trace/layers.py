@@ -1,7 +1,5 @@
 """What a layer did at every step, in few numbers: summaries over all units, and 64 units themselves."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -16,9 +14,9 @@ KEEPS_THE_OLD = ("f", "z")  # the gate that says how much of a state stays: an L
 LEAST_GATE = 1e-30  # what float32 rounded to 0 has a logarithm too
 
 
-def summarise(name: str, steps: Sequence[tuple[CellState, Gates]], encoding_steps: int) -> Layer:
-    """`steps`: one video's, (1, H) each, reading and then writing."""
-    series = _series(steps)
+def summarise(name: str, state: CellState, gates: Gates, encoding_steps: int) -> Layer:
+    """`state` and `gates` of all steps of one video, (S, H) each, reading and then writing."""
+    series = _series(state, gates)
     h = series["h"]
     units = representative_units(h)
     keeps = next((series[gate] for gate in KEEPS_THE_OLD if gate in series), None)
@@ -50,13 +48,9 @@ def mean_survival(log_kept: Tensor, encoding_steps: int) -> Tensor:
     return torch.stack([(words - write).exp().mean(dim=1) for write in writes])
 
 
-def _series(steps: Sequence[tuple[CellState, Gates]]) -> dict[str, Tensor]:
+def _series(state: CellState, gates: Gates) -> dict[str, Tensor]:
     """Each gate and state by its name, (S, H)."""
-    series = {}
-    for gate in steps[0][1]._fields:
-        series[gate] = torch.cat([getattr(gates, gate) for _, gates in steps])
-    for position, state in enumerate(("h", "c")[: len(steps[0][0])]):
-        series[state] = torch.cat([states[position] for states, _ in steps])
+    series = gates._asdict() | dict(zip(("h", "c"), state, strict=False))  # only an LSTM has c
     return {key: series[key] for key in sorted(series, key="ifogrznch".index)}
 
 

@@ -1,18 +1,22 @@
 """Film in, `Trace` out.
 
-The sentence is searched for as ever, by the networks as they are; then it is read and written once more, by
-written-out steps that remember their gates.
+The sentence is searched for as ever, by the networks as they are, which remember what they read; then it is written
+once more, and what every step did is worked out from what went in and what came out.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from s2vt_model.captioner import Captioner, Seen
+from s2vt_model.architectures import Network
+from s2vt_model.captioner import Captioner, Features, Seen
 from s2vt_model.checkpoint import Checkpoint
-from s2vt_model.decoding import DecodingOptions
+from s2vt_model.decoding import DecodingOptions, Hypothesis, decode
 from s2vt_model.frame_order import reading_order
+from s2vt_model.fusion import FusedState
 from s2vt_model.progress import Progress, Work
 from s2vt_model.trace.attribution import METHODS, AttributionOptions, Map
 from s2vt_model.trace.beam import BeamTree
@@ -22,7 +26,7 @@ from s2vt_model.trace.packed import pack
 from s2vt_model.trace.question import Question, ask_about, no_frame_feature
 from s2vt_model.trace.record import Attribution, Layer, Scores, Trace, TracedStream, rounded
 from s2vt_model.trace.sanity import rank_correlation, shuffled_weights
-from s2vt_model.trace.stepped import Recording, stepped
+from s2vt_model.trace.stepped import Recording, wrapped
 from s2vt_model.trace.watching import watch_prefixes
 from s2vt_model.trace.words import trace_words, written
 from s2vt_model.vocabulary import EOS
@@ -47,24 +51,23 @@ def trace(
     if isinstance(film, Seen):
         film = film_of(captioner, film)
     yield Progress("trace", None, "Writing the caption")
-    tree = BeamTree(captioner.vocabulary, options.length_exponent)
-    best = captioner.decode([film.features], options, alpha, prefix, tree.grow)[0][0]
+    recorded = record(captioner, film.features, options, alpha, prefix)
+    best = recorded.best
     words = written(best)
     texts = [captioner.vocabulary.words[i] for i in words]
 
     shares = captioner.shares(film.features, alpha)
     checkpoints = {name: captioner.streams[name].checkpoint for name in shares}
-    replays = {name: _replay(c, film.streams[name].features, words) for name, c in checkpoints.items()}
     watching = yield from watch_prefixes(captioner, film, options, alpha)
     if attribution:
         answered = yield from _attribute(checkpoints, film, shares, words, attribution)
     else:
         answered = dict.fromkeys(shares, ((), None))
     streams = (
-        _stream(name, checkpoint, shares[name], film.streams[name], replays[name][0], *answered[name])
+        _stream(name, checkpoint, shares[name], film.streams[name], recorded.layers[name], *answered[name])
         for name, checkpoint in checkpoints.items()
     )
-    logits = [replays[name][1] for name in shares]
+    logits = list(recorded.logits.values())
     return Trace(
         model=captioner.name,
         start_s=film.start_s,
@@ -76,24 +79,59 @@ def trace(
         finished=best.end_log_prob is not None,
         words=trace_words(best, logits, list(shares.values()), captioner.vocabulary, len(prefix)),
         streams=tuple(streams),
-        beam=tree.choose(texts) if options.method == "beam" else (),
+        beam=recorded.beam.choose(texts) if options.method == "beam" else (),
         watching=watching,
         methods=tuple(method for method, _ in METHODS.values()) if attribution else (),
     )
 
 
+class Recorded(NamedTuple):
+    """One decoding, and what the networks did in it; by the names of the streams, in the order in which they write."""
+
+    best: Hypothesis
+    beam: BeamTree
+    layers: dict[str, tuple[Layer, Layer]]
+    logits: dict[str, Tensor]  # (L, V) at every step of the best sentence
+
+
 @torch.inference_mode()
-def _replay(checkpoint: Checkpoint, features: Tensor, words: Sequence[int]) -> tuple[tuple[Layer, Layer], Tensor]:
-    """What both layers do while they read the film and write `words`, and the logits (L, V) of every step."""
-    network = stepped(checkpoint.network, Recording)
-    device = network.predict.weight.device
-    recording = Checkpoint(checkpoint.config, checkpoint.vocabulary, network, checkpoint.folder)
-    state = recording.encode([features])
-    reading = len(network.lstm2.steps)
-    inputs = torch.tensor([[EOS, *words[:-1]]], device=device)
-    logits = network.predict(network.decode(inputs, state))[0]
-    layers = (summarise(name, getattr(network, name).steps, reading) for name in ("lstm1", "lstm2"))
-    return tuple(layers), logits
+def record(
+    captioner: Captioner,
+    features: Features,
+    options: DecodingOptions,
+    alpha: Mapping[str, float] | None = None,
+    prefix: Sequence[int] = (),
+) -> Recorded:
+    """What `captioner.decode` does, with every step of reading, and of writing the best sentence, on record."""
+    recording = _recording(captioner)
+    writer, state = recording.read([features], alpha)
+    tree = BeamTree(captioner.vocabulary, options.length_exponent)
+    best = decode(writer, state, 1, options, prefix, tree.grow)[0][0]
+    states = state.streams if isinstance(state, FusedState) else (state,)
+    inputs = torch.tensor([[EOS, *written(best)[:-1]]])
+    layers, logits = {}, {}
+    for name, own in zip(recording.shares(features, alpha), states, strict=True):
+        network = recording.streams[name].checkpoint.network
+        logits[name] = network.predict(network.decode(inputs.to(own.device), own))[0]
+        layers[name] = tuple(
+            summarise(layer, *getattr(network, layer).steps(), encoding_steps=_reads(network, features[name]))
+            for layer in ("lstm1", "lstm2")
+        )
+    return Recorded(best, tree, layers, logits)
+
+
+def _recording(captioner: Captioner) -> Captioner:
+    """The same captioner, whose networks remember."""
+    streams = {}
+    for name, stream in captioner.streams.items():
+        network = wrapped(stream.checkpoint.network, Recording)
+        streams[name] = replace(stream, checkpoint=replace(stream.checkpoint, network=network))
+    return Captioner(captioner.name, streams, captioner.alpha)
+
+
+def _reads(network: Network, features: Tensor) -> int:
+    """How many of a layer's steps read; mean pooling has none that do."""
+    return len(features) if network.config.architecture == "s2vt" else 0
 
 
 def _stream(
@@ -106,8 +144,7 @@ def _stream(
     scores: Scores | None,
 ) -> TracedStream:
     config = checkpoint.config
-    reads = config.network.architecture == "s2vt"
-    order = reading_order(config.frame_order, len(footage.frames)).tolist() if reads else []
+    order = reading_order(config.frame_order, _reads(checkpoint.network, footage.features)).tolist()
     return TracedStream(
         name=name,
         checkpoint=config.name,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from s2vt_model.architectures import Network
 from s2vt_model.decoding import barred
-from s2vt_model.trace.stepped import stepped
+from s2vt_model.trace.stepped import Stepped, wrapped
 from s2vt_model.vocabulary import EOS
 
 LOGITS_AT_ONCE = 2**24  # 64 MB of float32
@@ -67,7 +67,7 @@ class Question:
 
     def differentiable(self) -> "Question":
         """The same by written-out steps, through which many gradients flow at once."""
-        return replace(self, network=stepped(self.network))
+        return replace(self, network=wrapped(self.network, Stepped))
 
     def in_time(self, values: Tensor) -> Tensor:
         """(…, T) by the order of reading -> by the order of time."""
