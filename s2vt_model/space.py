@@ -23,6 +23,7 @@ TREES = ("demo", "s2vt_model")
 LEFT_OUT = {
     "demo/__main__.py",
     "demo/page/screenshot.png",
+    "demo/page/trace.png",
     "s2vt_model/__main__.py",
     "s2vt_model/caffe.py",
     "s2vt_model/caffemodel.py",
