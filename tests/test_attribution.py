@@ -143,7 +143,7 @@ def real_features(captioner) -> list[Tensor]:
         pytest.skip("MSVD is not in ../shared/msvd")
     clips = [v.path for v in read_msvd(MSVD) if v.split == "val" and v.path][:CLIPS]
     stream = captioner.streams["rgb"]
-    kept = open_cache(CACHE, stream.backbone, stream.checkpoint.backbone_folder)
+    kept = open_cache(CACHE, stream.backbone)
     return kept.features_of_all(clips, stream.checkpoint.config.sampling)
 
 
