@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+import shutil
 
 import pytest
 import torch
@@ -35,6 +36,26 @@ def test_the_reward_equals_pycocoevalcap_where_that_sees_the_end_as_a_word():
     assert found == pytest.approx(list(expected), abs=1e-9)
 
 
+def critic_of(said: list[str], meteor: float) -> Critic:
+    vocabulary = Vocabulary(sorted({w for s in said for w in s.split()}))
+    video = CaptionedVideo("v", "train", tuple(said), None, "v")
+    example = make_example(video, [torch.zeros(8, 6)], vocabulary, 0.0)
+    return Critic.of(Source("clips", "clips", [example], videos_per_step=1, sentences_per_video=1), vocabulary, meteor)
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="METEOR needs Java")
+@pytest.mark.skipif(not importlib.util.find_spec("pycocoevalcap"), reason="needs pycocoevalcap (requirements-dev.txt)")
+def test_meteor_adds_to_the_reward_by_its_weight_against_a_few_references():
+    said = ["a man is playing a guitar", *["someone plays an instrument"] * 11]
+    critic, without = critic_of(said, meteor=3.0), critic_of(said, meteor=0.0)
+    sentences = [critic.vocabulary.encode(s) for s in ("someone plays an instrument", said[0])] * 50
+    earned = critic.rewards([0] * 100, sentences, random.Random(0))
+    meteor = (earned - without.rewards([0] * 100, sentences, random.Random(0))) / 3.0
+    assert meteor[::2].tolist() == pytest.approx([1.0] * 50)  # what most say is always among the references
+    learned_by_heart = (meteor[1::2] > 0.99).float().mean()
+    assert 0.3 < learned_by_heart < 0.7  # what one said is among 6 of 12 half of the time
+
+
 @pytest.mark.parametrize(
     "variant",
     [{}, {"cell": "gru"}, {"cell": "rnn"}, {"architecture": "mean_pool"}],
@@ -52,7 +73,7 @@ def test_rewarded_sentences_become_likelier(variant):
     torch.manual_seed(2)  # of some seeds, REINFORCE soon writes one word only, and stays with it
     recipe = Recipe(frame_embedding_size=12, word_embedding_size=12, hidden_size=24, dropout=0.0, **variant)
     learner = new_learner(recipe, data)
-    critic, rng = Critic.of(source), random.Random(2)
+    critic, rng = Critic.of(source, vocabulary), random.Random(2)
     optimiser = torch.optim.Adam(learner.parameters(), 1e-2)
     rewards = []
     for _ in range(120):

@@ -52,6 +52,13 @@ def score_each(
     return {m: 100 * float(v) for m, v in totals.items()}, {m: [100 * float(x) for x in v] for m, v in each.items()}
 
 
+def meteor_each(sentences: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """METEOR, 0..1, of each sentence against its own references. Raises `S2VTError` where a tool is missing."""
+    require_tools()
+    said = {number: [sentence] for number, sentence in enumerate(sentences)}
+    return _meteor().compute_score(dict(enumerate(references)), said)[1]
+
+
 @cache
 def _meteor():
     """One Java process for all scores: it reads a large paraphrase table when it starts."""

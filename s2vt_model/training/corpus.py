@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 from s2vt_model.corpora import CaptionedVideo
@@ -17,6 +18,7 @@ from s2vt_model.errors import CorpusError, S2VTError
 from s2vt_model.features import FeatureCache
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import Example, Source, make_example
+from s2vt_model.training.translation import Translation
 from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
@@ -141,11 +143,9 @@ def load_training_data(
     examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
     sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
     if recipe.vgg19.start or recipe.vgg19.end:
-        pooled = vgg19_features(root)
-        with_vgg19 = [v for v in kept if v.name in pooled]
-        vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in with_vgg19}
-        standardise_vgg19 = Standardisation.of(list(vgg19.values()))
-        examples = [example(v, [standardise_vgg19(vgg19[v.name])]) for v in with_vgg19]
+        seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
+        told = _told_by_vgg19(vgg19_features(root), kept, seen, root)
+        examples = [example(v, [told[v.name]]) for v in kept if v.name in told]
         title = f"{corpus.title} videos by VGG-19 features"
         sources.append(_videos("vgg19", title, examples, recipe, recipe.vgg19_oversampling))
     if stills and (recipe.stills.start or recipe.stills.end):
@@ -163,6 +163,26 @@ def load_training_data(
             )
         )
     return TrainingData(vocabulary, tuple(sources), standardise, fold)
+
+
+def _told_by_vgg19(
+    pooled: Mapping[str, ndarray], kept: Sequence[CaptionedVideo], seen: Mapping[str, Tensor], root: Path
+) -> dict[str, Tensor]:
+    """VGG-19 features of the kept videos, as the backbone's: (16, D) standardised, by name.
+
+    seen: standardised features of the backbone.
+    """
+    vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in kept if v.name in pooled}
+    both = [name for name in vgg19 if name in seen]
+    if not both:
+        raise CorpusError(
+            f"No training clip below “{root}” has VGG-19 features, too, to learn from how they compare. "
+            "Set vgg19 = { start = 0, end = 0 } in the recipe."
+        )
+    standardise = Standardisation.of(list(vgg19.values()))
+    vgg19 = {name: standardise(features) for name, features in vgg19.items()}
+    translate = Translation.learn([(vgg19[name], seen[name]) for name in both])
+    return {name: translate(features) for name, features in vgg19.items()}
 
 
 def _brought_videos(

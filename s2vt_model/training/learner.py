@@ -2,7 +2,6 @@
 
 - Features enter standardised (mean 0, deviation 1 over the training clips), so that "no frame" is
   the zero vector; `export` folds that into the frame embedding, which then takes raw features.
-- VGG-19 features enter through a frame embedding of their own into the same recurrent part.
 - A linear layer guesses from the state before the first word which words will be said.
 """
 
@@ -15,7 +14,6 @@ from torch.nn import functional as F
 from s2vt_model.architectures import Network, NetworkState, build_network
 from s2vt_model.cells import LSTM, Cell
 from s2vt_model.config import S2VTConfig
-from s2vt_model.corpora.msvd import VGG19_SIZE
 from s2vt_model.network import S2VT
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import IGNORE, Batch
@@ -27,8 +25,6 @@ class Learner(nn.Module):
     def __init__(self, config: S2VTConfig, forget_bias: float):
         super().__init__()
         self.network = build_network(config)
-        # No bias: it is shared with the frame embedding, and so is the embedded "no frame".
-        self.vgg19_embedding = nn.Linear(VGG19_SIZE, config.frame_embedding_size, bias=False)
         self.said = nn.Linear(self.network.summary_size, config.vocabulary_size)
         nn.init.zeros_(self.said.weight)
         nn.init.constant_(self.said.bias, -6.0)  # most words are said about no video
@@ -36,10 +32,7 @@ class Learner(nn.Module):
             _initialise(cell, forget_bias)
 
     def encode(self, batch: Batch) -> NetworkState:
-        return self.network.encode(batch.features, embedding=self._embed_vgg19 if batch.source == "vgg19" else None)
-
-    def _embed_vgg19(self, features: Tensor) -> Tensor:
-        return self.vgg19_embedding(features) + self.network.frame_embedding.bias
+        return self.network.encode(batch.features)
 
     def word_logits(self, batch: Batch, state: NetworkState) -> Tensor:
         """(words that count, V) logits: positions without a target never reach the output layer."""

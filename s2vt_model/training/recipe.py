@@ -83,6 +83,7 @@ class Recipe:
     reward_learning_rate: float = 5e-5
     reward_imitation: float = 0.2  # weight of the cross-entropy that stays in the loss
     reward_average_decay: float = 0.98
+    reward_meteor: float = 0.0  # weight of METEOR (0..1) in the reward, beside CIDEr (0..10); needs Java
 
     # How the checkpoint writes unless told otherwise (see scripts/choose_decoding.py)
     decoding: DecodingOptions = DecodingOptions()

@@ -1,22 +1,29 @@
-"""Self-critical fine-tuning (Rennie et al. 2017): sentences earn the CIDEr they get.
+"""Self-critical fine-tuning (Rennie et al. 2017): sentences earn the CIDEr they get, and METEOR if so wished.
 
 The learner writes several sentences about a video; each is made likelier or less likely by how
 much its reward exceeds the mean of the others (the baseline of Luo 2020). Cross-entropy keeps a
 share of the loss, so that the language stays that of people.
+
+METEOR is that of the best of the references. Against all forty of a video it pays to learn one of them by heart, a
+careless one that was written about many videos, say; so each sentence meets a few, drawn anew each time.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from s2vt_model.decoding import DecodingOptions, decode
+from s2vt_model.evaluation.metrics import meteor_each
 from s2vt_model.training.cider import Cider
 from s2vt_model.training.learner import Learner
 from s2vt_model.training.sources import IGNORE, Batch, Source, teacher_forcing
+from s2vt_model.vocabulary import Vocabulary
 
 SENTENCES_PER_VIDEO = 5
+METEOR_REFERENCES = 6
 
 
 @dataclass(frozen=True)
@@ -28,10 +35,12 @@ class Critic:
 
     source: Source
     cider: Cider
+    vocabulary: Vocabulary
+    meteor: float  # its weight in the reward
 
     @classmethod
-    def of(cls, source: Source) -> "Critic":
-        return cls(source, Cider([e.sentences for e in source.examples]))
+    def of(cls, source: Source, vocabulary: Vocabulary, meteor: float = 0.0) -> "Critic":
+        return cls(source, Cider([e.sentences for e in source.examples]), vocabulary, meteor)
 
     def loss(self, learner: Learner, rng: random.Random, device: str = "cpu") -> tuple[Tensor, float]:
         """The self-critical loss of one batch, and its mean reward."""
@@ -46,10 +55,20 @@ class Critic:
             rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
             state = learner.encode(batch).select(rows.to(device))
         sentences = [h[0].words for h in decode(learner.network, state, len(rows), options)]
-        earned = [self.cider.score(numbers[r], s) for r, s in zip(rows.tolist(), sentences, strict=True)]
-        rewards = torch.tensor(earned).view(-1, SENTENCES_PER_VIDEO)
+        rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences, rng).view(-1, SENTENCES_PER_VIDEO)
         inputs, targets = (x.to(device) for x in teacher_forcing(sentences, self.source.max_words))
         return _likelier_if_better(learner, batch, inputs, targets, rewards), rewards.mean().item()
+
+    def rewards(self, videos: Sequence[int], sentences: Sequence[Sequence[int]], rng: random.Random) -> Tensor:
+        """(N,) what each sentence earns, said of the video of this number."""
+        rewards = torch.tensor([self.cider.score(v, s) for v, s in zip(videos, sentences, strict=True)])
+        if not self.meteor:
+            return rewards
+        said = [self.source.examples[v].sentences for v in videos]
+        some = [rng.sample(s, min(METEOR_REFERENCES, len(s))) for s in said]
+        in_words = self.vocabulary.decode
+        scores = meteor_each([in_words(s) for s in sentences], [[in_words(r) for r in refs] for refs in some])
+        return rewards + self.meteor * torch.tensor(scores)
 
 
 def _likelier_if_better(

@@ -1,7 +1,7 @@
 """A training run: `python -m s2vt_model train`.
 
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
-rewarded with the CIDEr they get. Each hands on the moving average of its weights.
+rewarded with the CIDEr they get, and METEOR if the recipe says so. Each hands on the moving average of its weights.
 
 A run folder holds the phases' states and logs, what they are of (`run.json`: recipe, data and fold), and
 at the end `checkpoint/`.
@@ -119,7 +119,8 @@ def _imitation(recipe: Recipe, data: TrainingData, device: str) -> Phase:
 
 
 def _self_critical(recipe: Recipe, data: TrainingData, device: str) -> Phase:
-    critics = {s.name: Critic.of(s) for s in data.sources if s.name != "stills"}  # videos only
+    videos = [s for s in data.sources if s.name != "stills"]
+    critics = {s.name: Critic.of(s, data.vocabulary, recipe.reward_meteor) for s in videos}
 
     def loss(learner: Learner, step: int, rng: random.Random) -> tuple[Tensor, dict]:
         source = _draw_source([c.source for c in critics.values()], recipe, 1.0, rng)
