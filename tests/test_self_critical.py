@@ -45,15 +45,14 @@ def critic_of(said: list[str], meteor: float) -> Critic:
 
 @pytest.mark.skipif(not shutil.which("java"), reason="METEOR needs Java")
 @pytest.mark.skipif(not importlib.util.find_spec("pycocoevalcap"), reason="needs pycocoevalcap (requirements-dev.txt)")
-def test_meteor_adds_to_the_reward_by_its_weight_against_a_few_references():
-    said = ["a man is playing a guitar", *["someone plays an instrument"] * 11]
+def test_meteor_adds_to_the_reward_by_its_weight_against_what_most_people_say():
+    typical = ["a man plays a guitar", "a man is playing a guitar"]
+    careless = ["a chef cooking his kichen", "good movie"]
+    said = [*typical * 3, *careless * 3]
     critic, without = critic_of(said, meteor=3.0), critic_of(said, meteor=0.0)
-    sentences = [critic.vocabulary.encode(s) for s in ("someone plays an instrument", said[0])] * 50
-    earned = critic.rewards([0] * 100, sentences, random.Random(0))
-    meteor = (earned - without.rewards([0] * 100, sentences, random.Random(0))) / 3.0
-    assert meteor[::2].tolist() == pytest.approx([1.0] * 50)  # what most say is always among the references
-    learned_by_heart = (meteor[1::2] > 0.99).float().mean()
-    assert 0.3 < learned_by_heart < 0.7  # what one said is among 6 of 12 half of the time
+    sentences = [critic.vocabulary.encode(s) for s in ("a man plays a guitar", "good movie")]
+    meteor = (critic.rewards([0, 0], sentences) - without.rewards([0, 0], sentences)) / 3.0
+    assert meteor.tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
 
 
 @pytest.mark.parametrize(

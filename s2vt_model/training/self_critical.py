@@ -4,10 +4,11 @@ The learner writes several sentences about a video; each is made likelier or les
 much its reward exceeds the mean of the others (the baseline of Luo 2020). Cross-entropy keeps a
 share of the loss, so that the language stays that of people.
 
-METEOR is that of the best of the references. Against all forty of a video it pays to learn one of them by heart, a
-careless one that was written about many videos, say; so each sentence meets a few, drawn anew each time.
+METEOR is that of the best of the references. Against all forty of a video it pays to write a careless one that stands
+under many videos ("a man cooking his kichen"); so what counts is the half that agrees most with the others.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +20,10 @@ from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.evaluation.metrics import meteor_each
 from s2vt_model.training.cider import Cider
 from s2vt_model.training.learner import Learner
-from s2vt_model.training.sources import IGNORE, Batch, Source, teacher_forcing
+from s2vt_model.training.sources import IGNORE, Batch, Source, agreement, teacher_forcing
 from s2vt_model.vocabulary import Vocabulary
 
 SENTENCES_PER_VIDEO = 5
-METEOR_REFERENCES = 6
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,23 @@ class Critic:
             rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
             state = learner.encode(batch).select(rows.to(device))
         sentences = [h[0].words for h in decode(learner.network, state, len(rows), options)]
-        rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences, rng).view(-1, SENTENCES_PER_VIDEO)
+        rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences).view(-1, SENTENCES_PER_VIDEO)
         inputs, targets = (x.to(device) for x in teacher_forcing(sentences, self.source.max_words))
         return _likelier_if_better(learner, batch, inputs, targets, rewards), rewards.mean().item()
 
-    def rewards(self, videos: Sequence[int], sentences: Sequence[Sequence[int]], rng: random.Random) -> Tensor:
+    def rewards(self, videos: Sequence[int], sentences: Sequence[Sequence[int]]) -> Tensor:
         """(N,) what each sentence earns, said of the video of this number."""
         rewards = torch.tensor([self.cider.score(v, s) for v, s in zip(videos, sentences, strict=True)])
         if not self.meteor:
             return rewards
-        said = [self.source.examples[v].sentences for v in videos]
-        some = [rng.sample(s, min(METEOR_REFERENCES, len(s))) for s in said]
         in_words = self.vocabulary.decode
-        scores = meteor_each([in_words(s) for s in sentences], [[in_words(r) for r in refs] for refs in some])
+        scores = meteor_each([in_words(s) for s in sentences], [self._typical(v) for v in videos])
         return rewards + self.meteor * torch.tensor(scores)
+
+    def _typical(self, video: int) -> list[str]:
+        said = self.source.examples[video].sentences
+        by_agreement = sorted(zip(agreement(said), said, strict=True), reverse=True)
+        return [self.vocabulary.decode(s) for _, s in by_agreement[: math.ceil(len(said) / 2)]]
 
 
 def _likelier_if_better(

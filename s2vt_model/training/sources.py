@@ -95,12 +95,11 @@ def make_example(video: CaptionedVideo, views: Sequence[Tensor], vocabulary: Voc
     for sentence in long_enough:
         said[list(set(sentence))] += 1 / len(long_enough)
     said[UNK] = 0
-    agreement = _agreement(long_enough)
-    weights = torch.tensor(agreement).mul(typicality).exp().tolist()
+    weights = torch.tensor(agreement(long_enough)).mul(typicality).exp().tolist()
     return Example(tuple(views), tuple(map(tuple, long_enough)), tuple(weights), said.to_sparse())
 
 
-def _agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
+def agreement(sentences: Sequence[Sequence[int]]) -> list[float]:
     """For each sentence, how many of its words and word pairs the others use on average, 0..1."""
     grams = [set(s) | set(pairwise(s)) for s in sentences]
     used = Counter(g for gs in grams for g in gs)
