@@ -192,6 +192,35 @@ def test_a_frame_on_the_axis_leads_there_and_tells_what_it_gave(shown, stored):
     assert min(abs(now(shown) - frame) for frame in frames) < 0.02
 
 
+def test_nothing_is_attributed_to_another_sentence_of_the_beam(shown):
+    """What is known is of the traced sentence: its numbers must not stand under the words of another one."""
+
+    def given():
+        return shown.locator(".gave").evaluate_all("bars => bars.filter((bar) => parseInt(bar.style.width)).length")
+
+    def go_to(frame):
+        shown.locator(".strip button").nth(frame).click()
+        shown.locator(f".strip li:nth-child({frame + 1}) [aria-current]").wait_for()
+
+    shown.locator(".word").nth(1).click()
+    go_to(3)
+    assert given()
+    shown.locator(".candidate").nth(1).click()
+    shown.locator(".untraced").wait_for()
+    for frame in (5, 2):
+        go_to(frame)
+        assert not given()
+        assert shown.locator(".word[aria-pressed=true]").count() == 0
+        assert not any(weights(shown))
+    shown.locator(".attribution-map .plot").focus()
+    shown.keyboard.press("ArrowDown")
+    shown.keyboard.press("Enter")  # a choice in the rows is not one among these words
+    assert shown.locator(".word[aria-pressed=true]").count() == 0
+    shown.locator(".candidate").nth(0).click()
+    assert given()
+    assert shown.locator(".word[aria-pressed=true]").count() == 1
+
+
 def test_the_sentence_forms_as_the_film_is_moved(shown, stored):
     open_row(shown, "watching")
     for prefix in (stored["watching"][0], stored["watching"][-1]):

@@ -22,9 +22,8 @@ function drawSentence() {
   $(".caption").textContent = sentence.text + (sentence.finished ? "" : " …");
   $(".eyebrow").textContent = `The caption · ${record.method}`;
   words.draw(sentence.words);
-  const isTraced = panel.original?.caption === sentence.text;
-  $(".untraced").hidden = !panel.original || isTraced;
-  if (isTraced) panel.redraw();
+  $(".untraced").hidden = !panel.original || chosenIsTraced();
+  panel.redraw();
   $(".others ol")
     .querySelectorAll("button")
     .forEach((button, i) => {
@@ -102,6 +101,7 @@ const words = sentence({ onWord: (index) => chosenIsTraced() && panel.chooseWord
 const panel = tracePanel({
   strip,
   words,
+  isOnShow: () => chosenIsTraced(),
   onSeek: goTo,
   onAsk: (change) => trigger("what_if", { look: record.look, change }),
   canAsk: () => !isSavedPage && !record.is_stored,

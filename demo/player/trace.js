@@ -4,7 +4,7 @@
 const NEGLIGIBLE = 0.05; // of the strongest frame's share
 const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
 
-function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
+function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
   const panel = $(".trace");
   const streams = $(".streams");
   const sections = all(".row");
@@ -75,6 +75,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     if (row && view.trace && isOpen(section)) row.draw();
   }
 
+  /** Whether the words above, which may be another sentence's of the beam, are those of the trace that the rows show. */
+  const isAbove = () => view.trace === original && isOnShow();
+
   function redraw() {
     const width = Math.floor(panel.clientWidth);
     if (!view.trace || !width) return; // nothing to show, or nowhere to show it
@@ -84,7 +87,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     position = null;
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
-    words.choose(view.trace === original ? view.word : null);
+    words.choose(isAbove() ? view.word : null);
     light();
     follow(view.time_s);
   }
@@ -92,7 +95,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   /** Lights on the strip the frames that the chosen word came from. */
   function light() {
     const { map, word, stream, trace } = view;
-    const isPlain = map && word !== null && !trace.edits.length;
+    const isPlain = map && word !== null && !trace.edits.length && isOnShow();
     $(".came-from").hidden = !isPlain;
     if (!isPlain) return strip.weigh(null);
     const shares = upTo(map.columns).map((column) => map.at(word, column));
@@ -125,7 +128,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   /** Under the words above: what the frame on show gave to each. */
   function tellWhatItGave(frame) {
     const { map } = view;
-    const isKnown = map && frame >= 0 && view.trace === original;
+    const isKnown = map && frame >= 0 && isAbove();
     const most = isKnown && (largest(map) || 1);
     words.show(isKnown ? upTo(map.rows).map((row) => map.at(row, frame) / most) : null);
   }
