@@ -7,6 +7,7 @@ import pytest
 from demo.__main__ import main
 from demo.examples import EXAMPLES
 from demo.offline import MAX_CLIP_MB, saved_page
+from demo.stored import stored_record
 from s2vt_model.errors import S2VTError
 from tests.browsing import PATIENCE_MS, choose_example, needs_chromium, traced
 from tests.traces import made_trace
@@ -97,14 +98,25 @@ def test_a_row_is_saved_as_a_picture(page):
 def test_a_trace_is_shown_from_the_command_line(opened, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["show", str(COCKATOO.trace), "--video", str(COCKATOO.path), "--out", str(page)]) == 0
-    assert capsys.readouterr().out.strip() == str(page)
+    assert capsys.readouterr() == (f"{page}\n", "")
     plays_and_follows(opened(page))
 
 
+def test_a_page_tells_nothing_of_the_machine_it_was_made_on(tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["show", str(COCKATOO.trace), "--video", str(COCKATOO.path), "--out", str(page)]) == 0
+    stored = stored_record(COCKATOO, None)
+    told = {key: stored[key] for key in ("trace", "subtitles")}
+    for text in (page.read_text(encoding="utf-8"), saved_page(stored, told, COCKATOO.path)):
+        assert COCKATOO.path.name in text
+        assert not [folder for folder in COCKATOO.path.parents[:-1] if f"{folder}/" in text]
+
+
 @needs_chromium
-def test_without_its_video_a_trace_is_still_a_page(opened, tmp_path):
+def test_without_its_video_a_trace_is_still_a_page(opened, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["show", str(COCKATOO.trace), "--out", str(page)]) == 0
+    assert "--video" in capsys.readouterr().err  # grey frames need an explanation
     shown = opened(page)
     shown.locator(".attribution-map svg").wait_for()
     assert shown.locator("video").is_hidden()
@@ -130,6 +142,8 @@ def test_what_is_no_trace_is_a_sentence(tmp_path, capsys):
     file = tmp_path / "notes.json"
     file.write_text("{}")
     assert main(["show", str(file)]) == 1
+    assert "This is not a trace" in capsys.readouterr().err
+    assert main(["show", str(COCKATOO.path)]) == 1
     assert "This is not a trace" in capsys.readouterr().err
     assert main(["show", str(tmp_path / "none.json")]) == 1
 
