@@ -14,7 +14,8 @@ from demo.examples import EXAMPLES
 from demo.stored import stored_record
 from s2vt_model.captioner import Captioner
 from s2vt_model.progress import Progress, finish
-from s2vt_model.trace import Trace
+from s2vt_model.trace import Trace, film_of, trace
+from s2vt_model.trace.what_if import reverse
 from s2vt_model.video import Sampling
 from tests.browsing import choose_example, needs_chromium, running, send, traced, visiting
 from tests.test_demo import film
@@ -421,6 +422,31 @@ def test_another_film_is_shown_beside_the_first(shown, button, title):
     assert title in shown.locator(".looking-at").inner_text()
     shown.get_by_role("button", name="Back to the film").click()
     assert shown.locator(".looking").is_hidden()
+
+
+@pytest.fixture
+def backwards(shown):
+    """The page with all its rows showing the what-if of the film backwards."""
+    open_row(shown, "what-if")
+    wonder(shown, "Run it backwards")
+    shown.get_by_role("button", name="Show this one in all rows").click()
+    shown.locator(".looking").wait_for()
+    return shown
+
+
+def test_what_an_edited_film_is_watched_as_follows_its_own_order(backwards, captioner, stored):
+    """While the film shows its last frame, the reversed one stands at its first; and a choice there leads back."""
+    film = reverse(film_of(captioner, finish(captioner.look(EXAMPLES[COCKATOO].path))))
+    watching = finish(trace(captioner, film, attribution=None)).watching
+    times = [frame["time_s"] for frame in stored["streams"][0]["frames"]]
+    open_row(backwards, "watching")
+    for at in (0, len(times) - 1):
+        backwards.evaluate(f"document.querySelector('video').currentTime = {times[at] + 0.01}")
+        caption = re.escape(watching[len(times) - 1 - at].caption)
+        backwards.locator(".so-far", has_text=re.compile(f"^{caption}$")).wait_for()
+    backwards.locator(".moment").first.click()
+    backwards.wait_for_function("!document.querySelector('video').seeking")
+    assert now(backwards) == pytest.approx(times[-1], abs=0.02)
 
 
 def test_another_word_is_written_on_from(shown):

@@ -16,6 +16,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
     axis: null,
     word: null,
     time_s: 0, // of the film
+    slot_s: 0, // where that stands on the axis; null where an edit left it out
     streamIndex: 0,
     methodIndex: 0,
     map: null, // of the chosen stream and method, words × frames; null where no attribution was asked for
@@ -28,11 +29,12 @@ function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
     get method() {
       return view.trace.methods[view.methodIndex];
     },
-    /** A word, a frame by its position in the stream or by its time in the film, a method. */
-    choose({ position, time_s, ...change }) {
+    /** A word, a method, a frame by its position in the stream, or a moment of the axis. */
+    choose({ position, slot_s, ...change }) {
       Object.assign(view, change);
-      if (position !== undefined) time_s = filmTime(position);
-      if (time_s !== undefined && time_s !== null) onSeek(time_s);
+      if (position !== undefined) slot_s = view.stream.frames[position].time_s;
+      const time_s = slot_s === undefined ? null : filmTime(slot_s);
+      if (time_s !== null) onSeek(time_s);
       redraw();
     },
     ask: onAsk,
@@ -46,14 +48,16 @@ function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
     const source = original.streams[view.streamIndex];
     const playing = source.frames[positionAt(source, time_s)];
     const slot = playing && view.stream.frames.find(({ clip, index }) => clip === 0 && index === playing.index);
-    return slot ? slot.time_s : null;
+    return slot ? slot.time_s + clamp(time_s - playing.time_s, 0, slot.last_time_s - slot.time_s) : null;
   }
 
-  function filmTime(position) {
-    const slot = view.stream.frames[position];
-    if (!view.trace.edits.length) return slot.time_s;
-    if (slot.clip !== 0) return null;
-    return original.streams[view.streamIndex].frames.find(({ index }) => index === slot.index)?.time_s ?? null;
+  /** The way back: when the film that plays shows what stands there on the axis; null where it never does. */
+  function filmTime(slot_s) {
+    if (!view.trace.edits.length) return slot_s;
+    const slot = view.stream.frames[positionAt(view.stream, slot_s)];
+    if (slot?.clip !== 0) return null;
+    const shown = original.streams[view.streamIndex].frames.find(({ index }) => index === slot.index);
+    return shown ? shown.time_s + slot_s - slot.time_s : null;
   }
 
   // --- drawing ----------------------------------------------------------------------------------
@@ -117,7 +121,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
   function follow(time_s) {
     view.time_s = time_s;
     if (!view.axis || !view.trace) return;
-    const slot_s = slotOf(time_s);
+    const slot_s = (view.slot_s = slotOf(time_s));
     panel.style.setProperty("--cursor", slot_s === null ? "-9px" : `${view.axis.xOf(slot_s).toFixed(2)}px`);
     panel.dataset.cursor = slot_s ?? "";
     const next = slot_s === null ? -1 : positionAt(view.stream, slot_s);
