@@ -311,12 +311,14 @@ def test_a_moved_slider_traces_again_from_the_kept_features(shown, captioner, mo
     shown.locator("details[data-row=beam]").wait_for(state="hidden")  # greedy has no tree
 
 
-def test_stop_ends_the_tracing_and_keeps_the_caption(page, monkeypatch):
-    def endless(*_, **__):
-        while True:
-            time.sleep(0.1)
-            yield Progress("trace", 0.5, "Looking through word 1 of many")
+def endless(*_, **__):
+    """A trace that never comes."""
+    while True:
+        time.sleep(0.1)
+        yield Progress("trace", 0.5, "Looking through word 1 of many")
 
+
+def test_stop_ends_the_tracing_and_keeps_the_caption(page, monkeypatch):
     monkeypatch.setattr("s2vt_model.trace.trace", endless)
     choose_example(page, 0)
     page.locator("#trace-status .message", has_text="word 1 of many").wait_for()
@@ -447,6 +449,22 @@ def test_what_an_edited_film_is_watched_as_follows_its_own_order(backwards, capt
     backwards.locator(".moment").first.click()
     backwards.wait_for_function("!document.querySelector('video').seeking")
     assert now(backwards) == pytest.approx(times[-1], abs=0.02)
+
+
+def test_another_word_joins_what_was_done_to_the_film(backwards, captioner, monkeypatch):
+    open_row(backwards, "chances")
+    backwards.locator(".what-if[aria-busy=false]").wait_for()
+    click = "document.querySelector('.candidates button:not(:disabled)').click()"
+    assert backwards.evaluate(f"{click}, document.querySelector('.what-if').getAttribute('aria-busy')") == "true"
+    backwards.locator(".side h4", has_text=re.compile("backwards, “.+” as word")).wait_for()
+    assert backwards.locator(".what-if").get_attribute("aria-busy") == "false"
+
+    # A moved slider writes the film's sentence: what the rows show goes back to it at once, not with its next trace.
+    monkeypatch.setattr("s2vt_model.trace.trace", endless)
+    backwards.get_by_label("number input for Words, at most").fill("19")
+    backwards.locator(".trace[aria-busy=true]").wait_for()
+    assert backwards.locator(".looking").is_hidden()
+    assert backwards.locator(".came-from").is_visible()  # it is not, of an edited film
 
 
 def test_another_word_is_written_on_from(shown):

@@ -10,8 +10,7 @@ function chancesRow(view) {
     const item = event.target.closest("li");
     if (!item || !view.canAsk) return;
     const at = [...list.children].indexOf(item);
-    const before = view.trace.words.slice(0, view.word).map(({ text }) => text);
-    view.ask({ kind: "word", words: [...before, view.trace.words[view.word].candidates[at].text] });
+    view.askForWord(view.trace.words[view.word].candidates[at].text);
   });
 
   return {

@@ -103,10 +103,10 @@ const panel = tracePanel({
   words,
   isOnShow: () => chosenIsTraced(),
   onSeek: goTo,
-  onAsk: (change) => trigger("what_if", { look: record.look, change }),
+  onOtherWord: (words) => wonder.askForWords(words),
   canAsk: () => !isSavedPage && !record.is_stored,
 });
-const wonder = whatIf(panel);
+const wonder = whatIf(panel, { onAsk: (change) => trigger("what_if", { look: record.look, change }) });
 const chosenIsTraced = () => panel.original?.caption === record.candidates[chosen].text;
 let isToldStored = false;
 let told = null; // the message about the trace: what can be taken away
@@ -177,7 +177,7 @@ function hear() {
   else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
   else if (message.what_if)
-    isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });
+    isOfThisLook && wonder.answer({ ...message.what_if, trace: unpackTrace(message.what_if.trace) });
   else if (message.page) isOfThisLook && fetchPage(message.page);
 }
 
@@ -199,8 +199,8 @@ function draw(next) {
   chosen = 0;
   $(".player").hidden = false;
   $(".player").toggleAttribute("data-stored", Boolean(record.is_stored));
-  panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.forget();
+  panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.offer(record.endings);
   $(".usage").textContent = record.usage;
   const looking = record.is_stored

@@ -4,7 +4,7 @@
 const NEGLIGIBLE = 0.05; // of the strongest frame's share
 const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
 
-function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
+function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
   const panel = $(".trace");
   const streams = $(".streams");
   const sections = all(".row");
@@ -37,7 +37,10 @@ function tracePanel({ strip, words, isOnShow, onSeek, onAsk, canAsk }) {
       if (time_s !== null) onSeek(time_s);
       redraw();
     },
-    ask: onAsk,
+    /** To be written on from: a word in the place of the chosen one. */
+    askForWord(word) {
+      onOtherWord([...view.trace.words.slice(0, view.word).map(({ text }) => text), word]);
+    },
   };
 
   // --- an edited film's frames stand elsewhere than in the film that plays -----------------------

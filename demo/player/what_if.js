@@ -1,35 +1,37 @@
 // What if: another word, or another film for the same network; before and after, side by side.
 // In scope: all files before. The server answers with a trace of what became of it.
 
-function whatIf(panel) {
+function whatIf(panel, { onAsk }) {
   const { view } = panel;
   const box = $(".what-if");
   const pair = $(".pair");
   const edits = $(".edits");
   const back = $(".back");
-  let after = null; // {title, trace}
+  let after = null; // the answer: {title, change, trace}
+  let shown = null; // the answer that all rows show; null where they show the film's own trace
 
-  const ask = (wish) => {
+  function ask(change) {
     box.setAttribute("aria-busy", "true");
-    view.ask(wish);
-  };
+    onAsk(change);
+  }
 
   box.addEventListener("click", (event) => {
     const edit = event.target.closest("[data-edit]")?.dataset.edit;
     if (!edit) return;
     const seconds = (name) => Number($(`.what-if input[name=${name}]`).value);
-    if (edit === "drop") ask({ kind: "drop", from_s: seconds("from"), to_s: seconds("to") });
+    if (edit === "drop") ask({ edit, from_s: seconds("from"), to_s: seconds("to") });
     else if (edit === "ending")
-      ask({ kind: "ending", example: Number($(".endings").value), from_s: seconds("ending-from") });
-    else ask({ kind: edit });
+      ask({ edit, example: Number($(".endings").value), from_s: seconds("ending-from") });
+    else ask({ edit });
   });
   box.addEventListener("toggle", draw);
-  back.addEventListener("click", () => lookThrough(false));
+  back.addEventListener("click", () => lookThrough(null));
 
-  function lookThrough(isAfter) {
-    panel.lookThrough(isAfter ? after.trace : null);
-    $(".looking").hidden = !isAfter;
-    $(".looking-at").textContent = isAfter ? `All rows below show the what-if “${after.title}”.` : "";
+  function lookThrough(answer) {
+    shown = answer;
+    panel.lookThrough(shown ? shown.trace : null);
+    $(".looking").hidden = !shown;
+    $(".looking-at").textContent = shown ? `All rows below show the what-if “${shown.title}”.` : "";
   }
 
   function side(title, trace, other) {
@@ -89,7 +91,7 @@ function whatIf(panel) {
     pair.hidden = false;
     drawMaps(sides);
     const through = makeButton("plain", "Show this one in all rows");
-    through.addEventListener("click", () => lookThrough(true));
+    through.addEventListener("click", () => lookThrough(after));
     sides[1].article.append(through);
   }
 
@@ -118,12 +120,15 @@ function whatIf(panel) {
     },
     /** Another sentence, another film: what was found belongs to the old one. */
     forget() {
+      if (shown) lookThrough(null);
       after = null;
       box.setAttribute("aria-busy", "false");
       pair.replaceChildren();
       pair.hidden = true;
-      $(".looking").hidden = true;
     },
-    ask,
+    /** How the sentence that the rows show shall begin; a film that was changed for it stays so. */
+    askForWords(words) {
+      ask({ ...shown?.change, words });
+    },
   };
 }
