@@ -122,20 +122,37 @@ def test_without_its_video_a_trace_is_still_a_page(opened, tmp_path, capsys):
     assert shown.locator("video").is_hidden()
 
 
+@pytest.fixture
+def shown(opened, tmp_path):
+    """Opens the page of a trace, with all its rows."""
+
+    def show(trace, **context):
+        file, page = tmp_path / "trace.json", tmp_path / "page.html"
+        file.write_text(json.dumps(trace), encoding="utf-8")
+        assert main(["show", str(file), "--out", str(page)]) == 0
+        shown = opened(page, **context)
+        shown.locator(".attribution-map svg").wait_for()
+        shown.evaluate("document.querySelectorAll('details').forEach((row) => (row.open = true))")
+        return shown
+
+    return show
+
+
+@needs_chromium
+def test_times_that_are_suggested_are_of_the_part_that_was_read(shown):
+    page = shown(made_trace(start_s=1.5))
+    suggested = {name: float(page.locator(f"input[name={name}]").input_value()) for name in ("from", "to", "ending-from")}
+    assert suggested == {"from": 1.5, "to": 3.16, "ending-from": 3.16}
+
+
 @needs_chromium
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_streams_and_cells_of_all_kinds_are_shown(opened, tmp_path, cell):
-    trace = made_trace(streams=("rgb", "motion"), cell=cell)
-    file, page = tmp_path / "trace.json", tmp_path / "page.html"
-    file.write_text(json.dumps(trace), encoding="utf-8")
-    assert main(["show", str(file), "--out", str(page)]) == 0
-    shown = opened(page)
-    shown.locator(".attribution-map svg").wait_for()
-    shown.evaluate("document.querySelectorAll('details').forEach((row) => (row.open = true))")
-    shown.get_by_label("motion · α 0.50").check()
-    assert shown.locator(".quantity option").count() == {"lstm": 6, "gru": 4, "rnn": 1}[cell]
-    assert shown.locator("details[data-row=survival]").is_visible() == (cell != "rnn")
-    assert shown.locator(".chance small").first.inner_text().startswith("rgb 30 % · motion 24 %")
+def test_streams_and_cells_of_all_kinds_are_shown(shown, cell):
+    page = shown(made_trace(streams=("rgb", "motion"), cell=cell))
+    page.get_by_label("motion · α 0.50").check()
+    assert page.locator(".quantity option").count() == {"lstm": 6, "gru": 4, "rnn": 1}[cell]
+    assert page.locator("details[data-row=survival]").is_visible() == (cell != "rnn")
+    assert page.locator(".chance small").first.inner_text().startswith("rgb 30 % · motion 24 %")
 
 
 def test_what_is_no_trace_is_a_sentence(tmp_path, capsys):

@@ -212,7 +212,10 @@ function draw(next) {
     record.seconds_to_write === null ? `${looking}.` : `${looking}; writing took ${duration(record.seconds_to_write)}.`;
   drawCandidates();
   drawSentence();
-  if (isNewLook) strip.draw(record.frames, record.preview_until_s);
+  if (isNewLook) {
+    strip.draw(record.frames, record.preview_until_s);
+    wonder.suggest(record.frames);
+  }
   if (isNewLook || isNewVideo) drawVideo();
   if (record.trace) hearTrace(record);
   if (isNewLook) bringIntoView();

@@ -10,6 +10,8 @@ function whatIf(panel, { onAsk }) {
   let after = null; // the answer: {title, change, trace}
   let shown = null; // the answer that all rows show; null where they show the film's own trace
 
+  const field = (name) => box.querySelector(`input[name=${name}]`);
+
   function ask(change) {
     box.setAttribute("aria-busy", "true");
     onAsk(change);
@@ -18,7 +20,7 @@ function whatIf(panel, { onAsk }) {
   box.addEventListener("click", (event) => {
     const edit = event.target.closest("[data-edit]")?.dataset.edit;
     if (!edit) return;
-    const seconds = (name) => Number($(`.what-if input[name=${name}]`).value);
+    const seconds = (name) => Number(field(name).value);
     if (edit === "drop") ask({ edit, from_s: seconds("from"), to_s: seconds("to") });
     else if (edit === "ending")
       ask({ edit, example: Number($(".endings").value), from_s: seconds("ending-from") });
@@ -106,6 +108,12 @@ function whatIf(panel, { onAsk }) {
           return option;
         }),
       );
+    },
+    /** Times to begin with: the part that was read is left out, or ends, at its middle frame. */
+    suggest(frames) {
+      const written = ({ time_s }) => String(Math.floor(100 * time_s) / 100);
+      field("from").value = written(frames[0]);
+      for (const name of ["to", "ending-from"]) field(name).value = written(frames[frames.length >> 1]);
     },
     answer(found) {
       after = found;
