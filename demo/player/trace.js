@@ -92,6 +92,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
     const found = view.stream.attribution[view.methodIndex];
     view.map = found ? paintable(view.method, found.values) : null;
     position = null;
+    speakOf(view.stream.cell);
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
     words.choose(isAbove() ? view.word : null);
