@@ -61,6 +61,8 @@ def test_an_example_is_alive_before_any_weight_is_loaded(browser):
         assert page.locator(".strip button").count() == 10
         assert page.locator(".player[data-stored] .caption").is_visible()
         page.wait_for_function("document.querySelector('video').readyState >= 2")
+        assert page.get_by_label("Motion", exact=True).is_disabled()  # nothing was watched that could be measured
+        assert page.locator(".not-yet").is_visible()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
@@ -81,6 +83,8 @@ def test_the_film_goes_on_when_the_model_catches_up(page):
     page.evaluate("document.querySelector('.strip button').marked = true")
     traced(page)
     assert page.evaluate("document.querySelector('.strip button').marked")
+    assert page.get_by_label("Motion", exact=True).is_enabled()
+    assert page.locator(".not-yet").is_hidden()
 
 
 # --- time ------------------------------------------------------------------------------------
@@ -477,6 +481,17 @@ def test_another_word_is_written_on_from(shown):
     changed = shown.locator(".before-after").nth(1).locator("li")
     assert changed.nth(1).locator("b").inner_text() == word
     assert changed.nth(1).get_attribute("class") == "forced"
+
+    own = shown.get_by_label("Another word")
+    own.fill("Dolphin")  # it is not among the ten likeliest
+    own.press("Enter")
+    shown.locator(".side h4", has_text="“dolphin” as word 2").wait_for()
+    assert changed.nth(1).locator("b").inner_text() == "dolphin"
+
+    own.fill("blorp")
+    shown.get_by_role("button", name="Write on from it").click()
+    shown.locator("#what-if-status .message", has_text="“blorp” is not among the words").wait_for()
+    assert shown.locator(".what-if").get_attribute("aria-busy") == "false"
 
 
 def test_what_cannot_be_is_a_sentence(shown):

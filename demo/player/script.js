@@ -202,6 +202,7 @@ function draw(next) {
   wonder.forget();
   panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.offer(record.endings);
+  strip.offerMotion(!record.is_stored);
   $(".usage").textContent = record.usage;
   const looking = record.is_stored
     ? "Stored with the page"
