@@ -52,7 +52,7 @@ def what_if_message(
     if change.words:
         *before, word = change.words
         prefix = changed_word(captioner.vocabulary, before, len(before), word)
-        title.append(f"“{word}” as word {len(prefix)}")
+        title.append(f"“{captioner.vocabulary.words[prefix[-1]]}” as word {len(prefix)}")
     found = yield from trace(captioner, film, options, shares_for(captioner, shares), prefix)
     what_if = {"title": ", ".join(title), "change": asdict(change), "trace": json.loads(found.to_json())}
     return json.dumps({"look": watched.scene["look"], "what_if": what_if})

@@ -246,7 +246,7 @@ def test_every_row_can_be_opened(shown, stored):
     shown.locator(".layer .plot").first.focus()
     shown.keyboard.press("ArrowRight")
     shown.keyboard.press("ArrowDown")
-    assert re.search(r"unit \d+ of LSTM1, reading .*: h = ", shown.locator(".layer .readout").first.inner_text())
+    assert re.search(r"unit \d+ of LSTM 1, reading .*: h = ", shown.locator(".layer .readout").first.inner_text())
 
 
 def test_another_method_is_another_map(shown, stored):

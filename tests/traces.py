@@ -67,7 +67,7 @@ def made_trace(
 
 def _word(text: str, at: int, streams: int) -> dict[str, Any]:
     others = ["cat", "man", "<EOS>", "woman", "person", "ball", "car", "horse", "table"]
-    shares = [0.6 - 0.05 * at, *(0.2 / 2**k for k in range(len(others)))]
+    shares = [max(0.6 - 0.05 * at, 0.05), *(0.2 / 2**k for k in range(len(others)))]
     return {
         "text": text, "log_prob": float(np.log(shares[0])), "forced": False, "entropy": 1.5,
         "p_end": 0.05 if at else 0.0, "barred": 0.01, "streams": [shares[0]] * streams,

@@ -113,6 +113,7 @@ let told = null; // the message about the trace: what can be taken away
 
 takeaway({
   stem: () => record.name.replace(/\.[^.]*$/, ""),
+  about: () => panel.about(record.name),
   json: () => JSON.stringify(told.trace),
   subtitles: () => told.subtitles,
   onPage: () => trigger("save_page", { record: { ...record, trace: undefined }, told }),

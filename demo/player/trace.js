@@ -196,6 +196,12 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
       expect(isPartial);
       take(trace);
     },
+    /** What the rows are about, in one line. */
+    about(name) {
+      const { caption, edits, streams } = view.trace;
+      const stream = streams.length > 1 ? [`stream ${view.stream.name}`] : [];
+      return [`${name}: “${caption}”`, ...edits, ...stream].join(" · ");
+    },
     /** A what-if's trace in all rows, or the film's own again. */
     lookThrough(trace) {
       take(trace ?? original);
