@@ -185,8 +185,8 @@ def test_the_search_tells_scores_and_shows_the_cell_that_is_asked_about(shown):
 @needs_chromium
 def test_times_that_are_suggested_are_of_the_part_that_was_read(shown):
     page = shown(made_trace(start_s=1.5))
-    suggested = {name: float(page.locator(f"input[name={name}]").input_value()) for name in ("from", "to", "ending-from")}
-    assert suggested == {"from": 1.5, "to": 3.16, "ending-from": 3.16}
+    for name, time_s in (("from", 1.5), ("to", 3.16), ("ending-from", 3.16)):
+        assert page.locator(f"input[name={name}]").input_value() == str(time_s)
 
 
 @needs_chromium
