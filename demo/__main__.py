@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     file = options.out or Path(tempfile.mkdtemp(prefix="s2vt-")) / f"{options.trace.stem}.html"
     file.write_text(page, encoding="utf-8")
+    if options.video is None:
+        print("Without its video the page shows grey frames. Name it with --video FILE.", file=sys.stderr)
     print(file)
     if options.out is None:
         webbrowser.open(file.resolve().as_uri())
@@ -42,7 +44,7 @@ def _page(file: Path, video: Path | None) -> str:
     from s2vt_model.progress import finish
     from s2vt_model.trace import Trace
 
-    trace = Trace.from_json(file.read_text(encoding="utf-8"))  # says what is wrong with it
+    trace = Trace.from_json(file.read_bytes())  # says what is wrong with it
     told = told_of(trace.to_json())
     record = record_of(told["trace"], video)
     if video is None or is_playable(video):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from s2vt_model.captioner import Captioner
     from s2vt_model.decoding import DecodingOptions
 
-Answer = Callable[["Captioner", Path, "DecodingOptions", float | None, float | None], Work[dict[str, Any]]]
+
+@dataclass(frozen=True)
+class Request:
+    """What a program asks for."""
+
+    video: Path
+    options: DecodingOptions
+    start: float | None
+    end: float | None
+    alpha: Mapping[str, float] | None
+    window: int
+
+
+Answer = Callable[["Captioner", Request], Work[dict[str, Any]]]
 
 
 def add_endpoints(engine: Engine) -> None:
@@ -43,23 +56,27 @@ def add_endpoints(engine: Engine) -> None:
     )
 
 
-def _caption(
-    captioner: Captioner, video: Path, options: DecodingOptions, start: float | None, end: float | None
-) -> Work[dict[str, Any]]:
+def _caption(captioner: Captioner, asked: Request) -> Work[dict[str, Any]]:
     from s2vt_model.captioner import caption_record  # here, as it imports torch
 
-    seen, captions = yield from captioner.caption(video, options, start, end)
-    return caption_record(video.name, seen, captions, captioner.name)
+    seen, captions = yield from captioner.caption(asked.video, asked.options, asked.start, asked.end, asked.alpha)
+    return caption_record(asked.video.name, seen, captions, captioner.name)
 
 
-def _trace(
-    captioner: Captioner, video: Path, options: DecodingOptions, start: float | None, end: float | None
-) -> Work[dict[str, Any]]:
-    from s2vt_model.trace import trace
+def _trace(captioner: Captioner, asked: Request) -> Work[dict[str, Any]]:
+    from s2vt_model.trace import AttributionOptions, trace
 
-    seen = yield from captioner.look(video, start, end)
-    found = yield from trace(captioner, seen, options)
+    attribution = AttributionOptions(asked.window)
+    seen = yield from captioner.look(asked.video, asked.start, asked.end)
+    found = yield from trace(captioner, seen, asked.options, asked.alpha, attribution=attribution)
     return json.loads(found.to_json())
+
+
+def _shares(captioner: Captioner, alpha: str) -> Mapping[str, float]:
+    from s2vt_model.fusion import check_alpha
+    from s2vt_model.models import parse_alpha
+
+    return check_alpha(parse_alpha(alpha), list(captioner.streams))  # before the video is looked at
 
 
 def _add(engine: Engine, name: str, description: str, answer: Answer, group: str) -> None:
@@ -74,6 +91,8 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
         max_words: int | None = None,
         start: float | None = None,
         end: float | None = None,
+        alpha: str | None = None,
+        window: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Gradio tells programs what stands here. What is left out is as chosen for the model.
 
@@ -88,6 +107,8 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
             max_words: after which a sentence is cut
             start: seconds; what comes before is left out
             end: seconds; what comes after is left out
+            alpha: how much say each stream of a sum has, such as rgb=.6,motion=.4
+            window: how many neighbouring frames are covered at once, to see what a word loses by that
         """
         if not video:
             raise gr.Error("Send a video file.", print_exception=False)
@@ -98,7 +119,9 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
         try:
             captioner = yield from _reported(engine.captioner(model))
             options = replace(captioner.default_options, **{k: v for k, v in wanted.items() if v is not None})
-            yield (yield from _reported(answer(captioner, Path(video), options, start, end)))
+            shares = _shares(captioner, alpha) if alpha else None
+            asked = Request(Path(video), options, start, end, shares, 1 if window is None else window)
+            yield (yield from _reported(answer(captioner, asked)))
         except S2VTError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -117,6 +140,8 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
                 gr.Number(value=None, precision=0, label="Longest sentence, in words"),
                 gr.Number(value=None, label="Start, in seconds"),
                 gr.Number(value=None, label="End, in seconds"),
+                gr.Textbox(value=None, label="α of each stream"),
+                *([gr.Number(value=None, precision=0, label="Frames covered at once")] if answer is _trace else []),
             ],
             outputs=gr.JSON(label="Record"),
             api_name=name,

@@ -38,14 +38,15 @@ def record_of(trace: dict[str, Any], video: Path | None) -> dict[str, Any]:
     frames = trace["streams"][0]["frames"]
     pictures = _pictures(video, {frame["index"] for frame in frames}) if video else {}
     blank = thumbnail(NO_PICTURE)
+    name = video.name if video else "a trace without its video"  # no folder: a saved page may go anywhere
     usage = f"The model saw {len(frames)} frames, from {frames[0]['time_s']:.1f} s to {frames[-1]['time_s']:.1f} s."
     return {
-        "name": video.name if video else "a trace without its video",
+        "name": name,
         "video": str(video or ""),
         "is_preview": False,
         "preview_until_s": None,
         "endings": [],
-        "look": f"the trace of {video}",
+        "look": f"the trace of {name}",
         "usage": usage,
         "frames": [{"time_s": f["time_s"], "image": pictures.get(f["index"], blank)} for f in frames],
         "seconds": None,

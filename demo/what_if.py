@@ -1,13 +1,14 @@
 """What if: the same network about another film, or made to begin with another word.
 
-As script.js is told, in JSON: look, what_if{title, trace}, where the trace is that of what became of it.
+As script.js is told, in JSON: look, what_if{title, change, trace}: what was asked for, and the trace of what became of
+it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from demo.engine import Engine
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """What a visitor wants to see changed."""
+    """What a visitor wants to see changed: the film, how the sentence begins, or both."""
 
-    kind: Literal["word", "reverse", "shuffle", "drop", "ending"]
-    words: tuple[str, ...] = ()  # word: how the sentence shall begin
+    edit: Literal["reverse", "shuffle", "drop", "ending"] | None = None  # of the film
+    words: tuple[str, ...] = ()  # how the sentence shall begin; the last of them is the new one
     from_s: float = 0.0  # drop and ending
     to_s: float = 0.0  # drop
     example: int = 0  # ending: whose
@@ -47,13 +48,13 @@ def what_if_message(
 
     captioner = yield from engine.captioner(watched.wish.model)
     film = yield from _changed(captioner, film_in(captioner, watched), change)
-    prefix, title = (), ", ".join(film.edits)
-    if change.kind == "word":
+    prefix, title = (), list(film.edits)
+    if change.words:
         *before, word = change.words
         prefix = changed_word(captioner.vocabulary, before, len(before), word)
-        title = f"“{word}” as word {len(prefix)}"
+        title.append(f"“{captioner.vocabulary.words[prefix[-1]]}” as word {len(prefix)}")
     found = yield from trace(captioner, film, options, shares_for(captioner, shares), prefix)
-    what_if = {"title": title, "trace": json.loads(found.to_json())}
+    what_if = {"title": ", ".join(title), "change": asdict(change), "trace": json.loads(found.to_json())}
     return json.dumps({"look": watched.scene["look"], "what_if": what_if})
 
 
@@ -61,8 +62,8 @@ def _changed(captioner: Captioner, film: Film, change: Change) -> Work[Film]:
     from s2vt_model.trace import film_of
     from s2vt_model.trace.what_if import drop, reverse, shuffle, with_ending
 
-    match change.kind:
-        case "word":
+    match change.edit:
+        case None:
             return film
         case "reverse":
             return reverse(film)
@@ -74,4 +75,4 @@ def _changed(captioner: Captioner, film: Film, change: Change) -> Work[Film]:
             other = film_of(captioner, (yield from captioner.look(EXAMPLES[change.example].path)))
             left_s = film.end_s - change.from_s  # as much of the other clip's end, if it has that much
             return with_ending(film, other, change.from_s, max(other.end_s - left_s, other.start_s))
-    raise S2VTError(f"There is no what-if of the kind “{change.kind}”.")
+    raise S2VTError(f"There is no what-if of the kind “{change.edit}”.")

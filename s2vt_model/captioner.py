@@ -241,11 +241,12 @@ class Captioner:
         options: DecodingOptions | None = None,
         start: float | None = None,
         end: float | None = None,
+        alpha: Mapping[str, float] | None = None,
     ) -> Work[tuple[Seen, Captions]]:
         """All three stages."""
         seen = yield from self.look(path, start, end)
         yield Progress("decode", 0.0, "Writing the caption")
-        return seen, self.write(seen.features, options)
+        return seen, self.write(seen.features, options, alpha)
 
     def _caption(self, hypothesis: Hypothesis) -> Caption:
         texts = (self.vocabulary.words[i] for i in hypothesis.words)

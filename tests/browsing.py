@@ -35,6 +35,7 @@ def visiting(browser, url, width=1280, **context):
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(f"{message.text} {message.location}"))
     page.on("request", lambda request: request.url.startswith(own) or strangers.append(request.url))
     page.goto(url)
     page.locator(".gallery button").first.wait_for()

@@ -12,6 +12,7 @@ from videos import write_video
 from s2vt_model.__main__ import main
 from s2vt_model.captioner import Captioner
 from s2vt_model.models import read_catalogue
+from s2vt_model.trace import Trace
 
 ROOT = Path(__file__).parents[1]
 
@@ -187,6 +188,16 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
         main(["caption", *arguments])
     assert stop.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_trace_covers_as_many_frames_at_once_as_is_asked(call, folder, tmp_path):
+    file = tmp_path / "trace.json"
+    assert call(folder / "long.avi", "--end", 2, "--trace", file, "--window", 3)[0] == 0
+    (stream,) = Trace.from_json(file.read_text(encoding="utf-8")).streams
+    assert {found.window for found in stream.attribution} == {3, None}
+    status, _, complaint = call(folder / "one.mp4", "--window", 3)
+    assert status == 1
+    assert "Add --trace OUT" in complaint
 
 
 def test_streams_are_asked_for_by_name_and_can_be_added(call, folder):

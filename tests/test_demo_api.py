@@ -5,9 +5,12 @@ import json
 import pytest
 from gradio_client import Client, handle_file
 
+from demo.engine import Engine
 from demo.examples import EXAMPLES
 from s2vt_model.__main__ import main
+from s2vt_model.captioner import Captioner
 from s2vt_model.progress import finish
+from tests.browsing import running
 
 DOG = EXAMPLES[0].path
 ENDPOINTS = ["/caption", "/trace"]
@@ -28,7 +31,7 @@ def test_the_endpoints_and_their_types(client):
     assert list(named) == ENDPOINTS
     assert "--json" in named["/caption"]["description"]
     assert "--trace" in named["/trace"]["description"]
-    for endpoint in named.values():
+    for name, endpoint in named.items():
         parameters = {p["parameter_name"]: p["python_type"]["type"] for p in endpoint["parameters"]}
         assert parameters == {
             "video": "filepath",
@@ -41,7 +44,8 @@ def test_the_endpoints_and_their_types(client):
             "max_words": "int",
             "start": "float",
             "end": "float",
-        }
+            "alpha": "str",
+        } | ({"window": "int"} if name == "/trace" else {})
         assert [p["parameter_name"] for p in endpoint["parameters"] if not p["parameter_has_default"]] == ["video"]
 
 
@@ -70,6 +74,16 @@ def test_a_trace_of_a_part_by_another_search(client, captioner):
     assert found["beam"] == []
 
 
+def test_streams_share_the_say_as_is_asked(captioner):
+    twin = Captioner("a+b", dict.fromkeys("ab", captioner.streams["rgb"]), {"a": 0.5, "b": 0.5})
+    with running(Engine(lambda _: twin)) as url:
+        client = Client(url, verbose=False)
+        found = client.predict(handle_file(DOG), end=1, alpha="b=.1,a=.9", window=2, api_name="/trace")
+        assert [(stream["name"], stream["alpha"]) for stream in found["streams"]] == [("a", 0.9), ("b", 0.1)]
+        assert {map["window"] for stream in found["streams"] for map in stream["attribution"]} == {2, None}
+        assert client.predict(handle_file(DOG), end=1, alpha="a=1,b=0", api_name="/caption")["caption"]
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_progress_comes_before_the_result(client, endpoint):
     job = client.submit(handle_file(DOG), api_name=endpoint)
@@ -89,5 +103,7 @@ def test_what_is_wrong_is_explained(client, tmp_path, endpoint):
         client.predict(handle_file(DOG), method="guess", api_name=endpoint)
     with pytest.raises(ValueError, match="must lie before the end"):
         client.predict(handle_file(DOG), start=1, end=0.5, api_name=endpoint)
+    with pytest.raises(ValueError, match="α names motion; the streams are rgb"):
+        client.predict(handle_file(DOG), alpha="motion=1", api_name=endpoint)
     with pytest.raises(ValueError, match="Send a video file"):
         client.predict(None, api_name=endpoint)

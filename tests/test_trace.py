@@ -3,7 +3,9 @@
 import copy
 import json
 import math
-from dataclasses import replace
+import re
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from s2vt_model.errors import S2VTError
 from s2vt_model.network import WRITING
 from s2vt_model.progress import finish
 from s2vt_model.trace import Trace, trace
+from s2vt_model.trace import record as record_module
 from s2vt_model.trace.layers import representative_units
 from s2vt_model.trace.packed import pack
 from s2vt_model.trace.stepped import Recording, Stepped, wrapped
@@ -250,6 +253,16 @@ def test_each_prefix_has_the_caption_of_the_film_so_far(options):
 
 def test_json_holds_the_whole_trace(traced):
     assert Trace.from_json(traced.to_json()) == traced
+
+
+def test_every_field_stands_in_the_schemas_text():
+    """In what is set as code there: a name in the prose, such as “clip”, describes no field."""
+    text = Path(record_module.__file__).with_name("SCHEMA.md").read_text(encoding="utf-8")
+    code = " ".join(re.findall(r"`[^`\n]+`|[├└]─ \w+|\{[^}]+\}", text))
+    kinds = [kind for kind in vars(record_module).values() if is_dataclass(kind)]
+    missing = {f"{k.__name__}.{f.name}" for k in kinds for f in fields(k) if not re.search(rf"\b{f.name}\b", code)}
+    assert len(kinds) >= 14
+    assert not missing
 
 
 def test_json_is_small(traced):

@@ -5,6 +5,7 @@ map of the randomised network has none.
 """
 
 import base64
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,23 +33,27 @@ def packed(values: np.ndarray, bits: int = 8) -> dict[str, Any]:
 
 
 def made_trace(
-    frames: int = 10, sentence: tuple[str, ...] = SENTENCE, streams: tuple[str, ...] = ("rgb",), cell: str = "lstm"
+    frames: int = 10,
+    sentence: tuple[str, ...] = SENTENCE,
+    streams: tuple[str, ...] = ("rgb",),
+    cell: str = "lstm",
+    start_s: float = 0.0,
 ) -> dict[str, Any]:
-    """A trace of `frames` frames, one every third of a second, and a finished sentence."""
+    """A trace of `frames` frames from `start_s` on, one every third of a second, and a finished sentence."""
     rng = np.random.default_rng(frames)
     words = [*sentence, "<EOS>"]
     duration_s = frames * FRAME_GAP_S
     return {
-        "schema": "s2vt-trace", "version": 1, "model": "+".join(streams), "start_s": 0.0, "duration_s": duration_s,
+        "schema": "s2vt-trace", "version": 1, "model": "+".join(streams), "start_s": start_s, "duration_s": duration_s,
         "edits": [],
         "decoding": {"method": "beam", "beam_width": 2, "length_exponent": 0.7, "temperature": 1.0, "seed": 0,
                      "max_words": 20},
         "caption": " ".join(sentence), "log_prob": -4.0, "finished": True,
         "words": [_word(word, at, len(streams)) for at, word in enumerate(words)],
-        "streams": [_stream(name, frames, len(words), 1 / len(streams), cell, rng) for name in streams],
+        "streams": [_stream(name, frames, len(words), 1 / len(streams), cell, start_s, rng) for name in streams],
         "beam": _beam(words),
         "watching": [
-            {"time_s": k * FRAME_GAP_S, "frames": [k + 1] * len(streams),
+            {"time_s": start_s + k * FRAME_GAP_S, "frames": [k + 1] * len(streams),
              "caption": " ".join(sentence if k > frames // 2 else ("a", "cat", *sentence[2:])),
              "log_prob": -5 + k / frames}
             for k in range(frames)
@@ -62,7 +67,7 @@ def made_trace(
 
 def _word(text: str, at: int, streams: int) -> dict[str, Any]:
     others = ["cat", "man", "<EOS>", "woman", "person", "ball", "car", "horse", "table"]
-    shares = [0.6 - 0.05 * at, *(0.2 / 2**k for k in range(len(others)))]
+    shares = [max(0.6 - 0.05 * at, 0.05), *(0.2 / 2**k for k in range(len(others)))]
     return {
         "text": text, "log_prob": float(np.log(shares[0])), "forced": False, "entropy": 1.5,
         "p_end": 0.05 if at else 0.0, "barred": 0.01, "streams": [shares[0]] * streams,
@@ -73,15 +78,17 @@ def _word(text: str, at: int, streams: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stream(name: str, frames: int, words: int, alpha: float, cell: str, rng: np.random.Generator) -> dict[str, Any]:
-    starts = [round(k * FRAME_GAP_S, 4) for k in range(frames)]
+def _stream(
+    name: str, frames: int, words: int, alpha: float, cell: str, start_s: float, rng: np.random.Generator
+) -> dict[str, Any]:
+    starts = [round(start_s + k * FRAME_GAP_S, 4) for k in range(frames + 1)]
     hill = np.exp(-((np.arange(frames) - np.linspace(0, frames - 1, words)[:, None]) ** 2) / 2)
     return {
         "name": name, "checkpoint": f"s2vt-{name}", "architecture": "s2vt", "cell": cell, "alpha": alpha,
         "frames": [
             {"index": 10 * k, "last_index": 10 * k, "time_s": start, "last_time_s": start,
-             "end_s": round((k + 1) * FRAME_GAP_S, 4), "clip": 0}
-            for k, start in enumerate(starts)
+             "end_s": end, "clip": 0}
+            for k, (start, end) in enumerate(pairwise(starts))
         ],
         "reading_order": list(range(frames)), "encoding_steps": frames, "baseline": "mean",
         "layers": [_layer(layer, frames, words, cell, rng) for layer in ("lstm1", "lstm2")],

@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parent
 SCRIPTS = (
     "tools.js", "svg.js", "palette.js", "unpack.js", "timeline.js", "heatmap.js",  # what rows are made of
     "strip.js", "words.js", "attribution.js", "gates.js", "chances.js", "beam.js", "watching.js",  # what is seen
-    "trace.js", "what_if.js", "takeaway.js", "keys.js", "script.js",  # what can be done
+    "trace.js", "what_if.js", "picture.js", "takeaway.js", "keys.js", "script.js",  # what can be done
 )  # fmt: skip
 
 

@@ -56,7 +56,10 @@ function beamRow(view, box) {
             svg("line", { x1: x, x2: x + Math.min(name.length * 6.8, STEP_PX - 66), y1: y, y2: y, stroke: faint }),
           );
         if (node.fate === "finished")
-          names.push(svg("circle", { cx: x - 6, cy: y, r: 3, fill: node.chosen ? accent : text }));
+          names.push(
+            svg("circle", { cx: x - 6, cy: y, r: 3, fill: node.chosen ? accent : text }),
+            label(x + STEP_PX - 32, y, tidy(node.score), { ...look, "font-size": 10 }), // nothing goes on from here
+          );
       });
       const score = (node) =>
         `score ${tidy(node.score)} = ${tidy(node.total)} nat ÷ ${node.step + 1} words to the power of ${trace.decoding.length_exponent}`;

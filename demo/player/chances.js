@@ -5,13 +5,18 @@ const BAR_PX = 72;
 
 function chancesRow(view) {
   const list = $(".candidates");
+  const form = $(".own-word");
 
   list.addEventListener("click", (event) => {
     const item = event.target.closest("li");
     if (!item || !view.canAsk) return;
     const at = [...list.children].indexOf(item);
-    const before = view.trace.words.slice(0, view.word).map(({ text }) => text);
-    view.ask({ kind: "word", words: [...before, view.trace.words[view.word].candidates[at].text] });
+    view.askForWord(view.trace.words[view.word].candidates[at].text);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const word = form.elements.word.value.trim();
+    if (word) view.askForWord(word);
   });
 
   return {
@@ -41,7 +46,7 @@ function chancesRow(view) {
           return item;
         }),
       );
-      $(".chances-hint").hidden = !view.canAsk;
+      form.hidden = !view.canAsk;
     },
   };
 }

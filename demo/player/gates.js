@@ -14,7 +14,12 @@ const QUANTITIES = {
 };
 const SUMMARY_PX = 40;
 
-function gatesRow(view, box) {
+/** The page's words for what a cell has: of each [data-cell] text the one of this cell. */
+function speakOf(cell) {
+  for (const text of all("[data-cell]")) text.hidden = text.dataset.cell !== cell;
+}
+
+function gatesRow(view) {
   const kinds = $(".quantity");
   const zoom = $(".zoom");
   let chosen = "f";
@@ -109,7 +114,7 @@ function gatesRow(view, box) {
       top,
       rowHeight,
       describe(row, step) {
-        const text = `unit ${layer.units[row]} of ${layer.name.toUpperCase()}, ${when(step)}: ${chosen} = ${tidy(quantity.units.at(step, row))}`;
+        const text = `unit ${layer.units[row]} of ${nameOf(layer)}, ${when(step)}: ${chosen} = ${tidy(quantity.units.at(step, row))}`;
         const last = stream.encoding_steps + (view.word ?? trace.words.length - 1);
         if (!layer.log_survival || step >= last) return text;
         const left = Math.exp(layer.log_survival.at(last, row) - layer.log_survival.at(step, row));
@@ -122,7 +127,8 @@ function gatesRow(view, box) {
     });
   }
 
-  const plots = all(".layer .map").map((place, i) => plotIn(place, `LSTM ${i + 1}: units by steps`));
+  const plots = all(".layer .map").map((place, i) => plotIn(place, `Layer ${i + 1}: units by steps`));
+  const nameOf = (layer) => `${view.stream.cell.toUpperCase()} ${view.stream.layers.indexOf(layer) + 1}`;
 
   function draw() {
     const { stream } = view;
@@ -140,9 +146,8 @@ function gatesRow(view, box) {
     const most = Math.max(...found.map(({ units }) => largest(units)));
     const colours = found[0].low ? scale(0, 1, "") : scale(-most, most, "");
     stream.layers.forEach((layer, i) => {
-      const kind = stream.cell.toUpperCase();
       $(`.layer:nth-of-type(${i + 1}) h4`).textContent =
-        `${kind} ${i + 1}: ${layer.units.length} of its ${layer.size} units`;
+        `${nameOf(layer)}: ${layer.units.length} of its ${layer.size} units`;
       drawLayer(plots[i], layer, colours);
     });
     $(".gates-key").replaceChildren(legend(colours, found[0].low ? ["shut", "open"] : undefined));

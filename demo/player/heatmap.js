@@ -72,6 +72,7 @@ function plotIn(box, name) {
         clamp(row + (isFirst ? 0 : step[0]), 0, grid.rows - 1),
         clamp(column + (isFirst ? 0 : step[1]), 0, grid.boxes.length - 1),
       );
+      mark.scrollIntoView({ block: "nearest", inline: "nearest" }); // the tree is wider than the page
     } else if (event.key === "Enter" && at) grid.onPick(...at);
     else return;
     event.preventDefault();

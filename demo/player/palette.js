@@ -68,8 +68,7 @@ function scale(low, high, unit) {
 function legend({ limits, unit, colour }, [least, most] = ["", ""]) {
   const box = make("p", "key");
   const band = make("span", "band");
-  const stops = upTo(9).map((i) => colour(Math.round((i / 8) * LEVELS)));
-  band.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  for (const level of upTo(LEVELS + 1)) band.appendChild(make("i", "")).style.backgroundColor = colour(level);
   band.setAttribute("aria-hidden", "true");
   const written = (value) => `${tidy(value)}${unit ? ` ${unit}` : ""}`;
   const first = [least, written(limits[0])].filter(Boolean).join(" ");

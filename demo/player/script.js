@@ -22,9 +22,8 @@ function drawSentence() {
   $(".caption").textContent = sentence.text + (sentence.finished ? "" : " …");
   $(".eyebrow").textContent = `The caption · ${record.method}`;
   words.draw(sentence.words);
-  const isTraced = panel.original?.caption === sentence.text;
-  $(".untraced").hidden = !panel.original || isTraced;
-  if (isTraced) panel.redraw();
+  $(".untraced").hidden = !panel.original || chosenIsTraced();
+  panel.redraw();
   $(".others ol")
     .querySelectorAll("button")
     .forEach((button, i) => {
@@ -102,17 +101,19 @@ const words = sentence({ onWord: (index) => chosenIsTraced() && panel.chooseWord
 const panel = tracePanel({
   strip,
   words,
+  isOnShow: () => chosenIsTraced(),
   onSeek: goTo,
-  onAsk: (change) => trigger("what_if", { look: record.look, change }),
+  onOtherWord: (words) => wonder.askForWords(words),
   canAsk: () => !isSavedPage && !record.is_stored,
 });
-const wonder = whatIf(panel);
+const wonder = whatIf(panel, { onAsk: (change) => trigger("what_if", { look: record.look, change }) });
 const chosenIsTraced = () => panel.original?.caption === record.candidates[chosen].text;
 let isToldStored = false;
 let told = null; // the message about the trace: what can be taken away
 
 takeaway({
   stem: () => record.name.replace(/\.[^.]*$/, ""),
+  about: () => panel.about(record.name),
   json: () => JSON.stringify(told.trace),
   subtitles: () => told.subtitles,
   onPage: () => trigger("save_page", { record: { ...record, trace: undefined }, told }),
@@ -177,7 +178,7 @@ function hear() {
   else if (message.motion) message.motion.look === record.look && strip.addMotion(message.motion);
   else if (message.trace) isOfThisLook && hearTrace(message);
   else if (message.what_if)
-    isOfThisLook && wonder.answer({ title: message.what_if.title, trace: unpackTrace(message.what_if.trace) });
+    isOfThisLook && wonder.answer({ ...message.what_if, trace: unpackTrace(message.what_if.trace) });
   else if (message.page) isOfThisLook && fetchPage(message.page);
 }
 
@@ -199,9 +200,10 @@ function draw(next) {
   chosen = 0;
   $(".player").hidden = false;
   $(".player").toggleAttribute("data-stored", Boolean(record.is_stored));
-  panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.forget();
+  panel.wait(isNewLook || panel.original?.caption !== record.candidates[0].text);
   wonder.offer(record.endings);
+  strip.offerMotion(!record.is_stored);
   $(".usage").textContent = record.usage;
   const looking = record.is_stored
     ? "Stored with the page"
@@ -212,7 +214,10 @@ function draw(next) {
     record.seconds_to_write === null ? `${looking}.` : `${looking}; writing took ${duration(record.seconds_to_write)}.`;
   drawCandidates();
   drawSentence();
-  if (isNewLook) strip.draw(record.frames, record.preview_until_s);
+  if (isNewLook) {
+    strip.draw(record.frames, record.preview_until_s);
+    wonder.suggest(record.frames);
+  }
   if (isNewLook || isNewVideo) drawVideo();
   if (record.trace) hearTrace(record);
   if (isNewLook) bringIntoView();

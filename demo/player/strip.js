@@ -138,6 +138,11 @@ function filmStrip({ onChosen, onMotionWanted }) {
 
   for (const radio of [...radios("view"), ...radios("algorithm")]) radio.addEventListener("change", onChoice);
 
+  /** Motion is measured from what was watched: of a stored example there is nothing yet. */
+  function offerMotion(isOffered) {
+    for (const radio of radios("view")) radio.disabled = radio.value !== "frames" && !isOffered;
+  }
+
   function addMotion(motion) {
     measured[motion.algorithm] = motion;
     if (asked === motion.algorithm) asked = null;
@@ -150,5 +155,5 @@ function filmStrip({ onChosen, onMotionWanted }) {
     if (list.getAttribute("aria-busy") === "true") choose(shown);
   }
 
-  return { draw, light, weigh, addMotion, giveUpMotion };
+  return { draw, light, weigh, offerMotion, addMotion, giveUpMotion };
 }

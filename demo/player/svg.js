@@ -16,25 +16,3 @@ const cut = (text, width) => {
   const letters = Math.max(Math.floor(width / 7), 1);
   return text.length > letters ? `${text.slice(0, Math.max(letters - 1, 1))}…` : text;
 };
-
-/** Pictures, one below the other, as the text of an SVG file: with its size, its font and the page's colour behind it. */
-function svgFile(pictures) {
-  const boxes = pictures.map((picture) => picture.viewBox.baseVal);
-  const width = Math.max(...boxes.map((box) => box.width));
-  const height = boxes.reduce((sum, box) => sum + box.height, 0);
-  const file = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    "font-family": "IBM Plex Sans, system-ui, sans-serif",
-  });
-  file.append(svg("rect", { width, height, fill: ink().page }));
-  let top = 0;
-  pictures.forEach((picture, i) => {
-    const part = svg("g", { transform: `translate(0 ${top})` });
-    part.append(...[...picture.childNodes].map((node) => node.cloneNode(true)));
-    file.append(part);
-    top += boxes[i].height;
-  });
-  return new XMLSerializer().serializeToString(file);
-}

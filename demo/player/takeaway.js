@@ -8,7 +8,7 @@ function save(name, type, ...parts) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-function takeaway({ stem, json, subtitles, onPage }) {
+function takeaway({ stem, about, json, subtitles, onPage }) {
   $(".take").addEventListener("click", (event) => {
     const kind = event.target.closest("[data-take]")?.dataset.take;
     if (kind === "json") save(`${stem()}.trace.json`, "application/json", json());
@@ -19,11 +19,11 @@ function takeaway({ stem, json, subtitles, onPage }) {
 
   for (const section of all(".row")) {
     const body = section.querySelector(".body");
-    if (!body?.querySelector("[data-plot]")) continue;
+    if (!body?.querySelector("[data-plot], .candidates")) continue;
     const button = makeButton("plain svg", "Save as SVG");
     button.setAttribute("aria-label", `Save “${section.querySelector("h3, summary b").textContent}” as SVG`);
     button.addEventListener("click", () => {
-      save(`${stem()}.${section.dataset.row}.svg`, "image/svg+xml", svgFile([...body.querySelectorAll(".plot > svg")]));
+      save(`${stem()}.${section.dataset.row}.svg`, "image/svg+xml", pictureOf(section, about()));
     });
     body.append(button);
   }

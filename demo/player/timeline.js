@@ -9,7 +9,9 @@ function timeAxis(trace, width) {
   const longest = Math.max(...trace.words.map(({ text }) => spoken(text).length));
   const gutter = clamp(longest * 7 + 12, 52, width < 560 ? 76 : 112);
   const margin = width < 560 ? 18 : 0; // for the last of the slanted words
-  const wordWidth = clamp(((width - gutter - margin) * 0.42) / count, 9, 72);
+  const room = width - gutter - margin;
+  // Most of the room is to read in; a long sentence on a phone takes more than its share, but never all.
+  const wordWidth = Math.min(clamp((room * 0.42) / count, 9, 72), (room * 0.7) / count);
   const right = width - margin - wordWidth * count; // where writing begins
   const start_s = trace.start_s;
   const end_s = start_s + trace.duration_s;

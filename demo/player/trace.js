@@ -4,7 +4,7 @@
 const NEGLIGIBLE = 0.05; // of the strongest frame's share
 const FIRST_METHOD = "occlusion_replaced"; // it needs the fewest words
 
-function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
+function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
   const panel = $(".trace");
   const streams = $(".streams");
   const sections = all(".row");
@@ -16,6 +16,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     axis: null,
     word: null,
     time_s: 0, // of the film
+    slot_s: 0, // where that stands on the axis; null where an edit left it out
     streamIndex: 0,
     methodIndex: 0,
     map: null, // of the chosen stream and method, words × frames; null where no attribution was asked for
@@ -28,14 +29,18 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     get method() {
       return view.trace.methods[view.methodIndex];
     },
-    /** A word, a frame by its position in the stream or by its time in the film, a method. */
-    choose({ position, time_s, ...change }) {
+    /** A word, a method, a frame by its position in the stream, or a moment of the axis. */
+    choose({ position, slot_s, ...change }) {
       Object.assign(view, change);
-      if (position !== undefined) time_s = filmTime(position);
-      if (time_s !== undefined && time_s !== null) onSeek(time_s);
+      if (position !== undefined) slot_s = view.stream.frames[position].time_s;
+      const time_s = slot_s === undefined ? null : filmTime(slot_s);
+      if (time_s !== null) onSeek(time_s);
       redraw();
     },
-    ask: onAsk,
+    /** To be written on from: a word in the place of the chosen one. */
+    askForWord(word) {
+      onOtherWord([...view.trace.words.slice(0, view.word).map(({ text }) => text), word]);
+    },
   };
 
   // --- an edited film's frames stand elsewhere than in the film that plays -----------------------
@@ -46,14 +51,16 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const source = original.streams[view.streamIndex];
     const playing = source.frames[positionAt(source, time_s)];
     const slot = playing && view.stream.frames.find(({ clip, index }) => clip === 0 && index === playing.index);
-    return slot ? slot.time_s : null;
+    return slot ? slot.time_s + clamp(time_s - playing.time_s, 0, slot.last_time_s - slot.time_s) : null;
   }
 
-  function filmTime(position) {
-    const slot = view.stream.frames[position];
-    if (!view.trace.edits.length) return slot.time_s;
-    if (slot.clip !== 0) return null;
-    return original.streams[view.streamIndex].frames.find(({ index }) => index === slot.index)?.time_s ?? null;
+  /** The way back: when the film that plays shows what stands there on the axis; null where it never does. */
+  function filmTime(slot_s) {
+    if (!view.trace.edits.length) return slot_s;
+    const slot = view.stream.frames[positionAt(view.stream, slot_s)];
+    if (slot?.clip !== 0) return null;
+    const shown = original.streams[view.streamIndex].frames.find(({ index }) => index === slot.index);
+    return shown ? shown.time_s + slot_s - slot.time_s : null;
   }
 
   // --- drawing ----------------------------------------------------------------------------------
@@ -75,6 +82,9 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     if (row && view.trace && isOpen(section)) row.draw();
   }
 
+  /** Whether the words above, which may be another sentence's of the beam, are those of the trace that the rows show. */
+  const isAbove = () => view.trace === original && isOnShow();
+
   function redraw() {
     const width = Math.floor(panel.clientWidth);
     if (!view.trace || !width) return; // nothing to show, or nowhere to show it
@@ -82,9 +92,10 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
     const found = view.stream.attribution[view.methodIndex];
     view.map = found ? paintable(view.method, found.values) : null;
     position = null;
+    speakOf(view.stream.cell);
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
-    words.choose(view.trace === original ? view.word : null);
+    words.choose(isAbove() ? view.word : null);
     light();
     follow(view.time_s);
   }
@@ -92,7 +103,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   /** Lights on the strip the frames that the chosen word came from. */
   function light() {
     const { map, word, stream, trace } = view;
-    const isPlain = map && word !== null && !trace.edits.length;
+    const isPlain = map && word !== null && !trace.edits.length && isOnShow();
     $(".came-from").hidden = !isPlain;
     if (!isPlain) return strip.weigh(null);
     const shares = upTo(map.columns).map((column) => map.at(word, column));
@@ -114,7 +125,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   function follow(time_s) {
     view.time_s = time_s;
     if (!view.axis || !view.trace) return;
-    const slot_s = slotOf(time_s);
+    const slot_s = (view.slot_s = slotOf(time_s));
     panel.style.setProperty("--cursor", slot_s === null ? "-9px" : `${view.axis.xOf(slot_s).toFixed(2)}px`);
     panel.dataset.cursor = slot_s ?? "";
     const next = slot_s === null ? -1 : positionAt(view.stream, slot_s);
@@ -125,7 +136,7 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
   /** Under the words above: what the frame on show gave to each. */
   function tellWhatItGave(frame) {
     const { map } = view;
-    const isKnown = map && frame >= 0 && view.trace === original;
+    const isKnown = map && frame >= 0 && isAbove();
     const most = isKnown && (largest(map) || 1);
     words.show(isKnown ? upTo(map.rows).map((row) => map.at(row, frame) / most) : null);
   }
@@ -184,6 +195,12 @@ function tracePanel({ strip, words, onSeek, onAsk, canAsk }) {
       original = trace;
       expect(isPartial);
       take(trace);
+    },
+    /** What the rows are about, in one line. */
+    about(name) {
+      const { caption, edits, streams } = view.trace;
+      const stream = streams.length > 1 ? [`stream ${view.stream.name}`] : [];
+      return [`${name}: “${caption}”`, ...edits, ...stream].join(" · ");
     },
     /** A what-if's trace in all rows, or the film's own again. */
     lookThrough(trace) {

@@ -12,7 +12,7 @@ function watchingRow(view, box) {
 
   list.addEventListener("click", (event) => {
     const item = event.target.closest("li");
-    if (item) view.choose({ time_s: view.trace.watching[spans[[...list.children].indexOf(item)].from].time_s });
+    if (item) view.choose({ slot_s: view.trace.watching[spans[[...list.children].indexOf(item)].from].time_s });
   });
 
   /** The caption with the words that differ from the one before in bold. */
@@ -84,7 +84,7 @@ function watchingRow(view, box) {
         rowHeight: CONFIDENCE_PX,
         describe: (_, i) =>
           `Ending at ${watching[i].time_s.toFixed(2)} s: “${watching[i].caption}”, ${percent(likelihood(watching[i]))} a word`,
-        onPick: (_, i) => view.choose({ time_s: watching[i].time_s }),
+        onPick: (_, i) => view.choose({ slot_s: watching[i].time_s }),
       });
       list.replaceChildren(
         ...spans.map(({ caption, from, until }, i) => {
@@ -102,8 +102,8 @@ function watchingRow(view, box) {
     },
 
     follow() {
-      const { trace, time_s } = view;
-      const at = trace.watching.findLastIndex((prefix) => prefix.time_s <= time_s + 0.001);
+      const { trace, slot_s } = view;
+      const at = slot_s === null ? -1 : trace.watching.findLastIndex((prefix) => prefix.time_s <= slot_s + 0.001);
       const now = spans.findIndex(({ from, until }) => from <= at && at <= until);
       $(".so-far").textContent = at < 0 ? "…" : trace.watching[at].caption;
       if (now === current) return;

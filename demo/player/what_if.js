@@ -1,35 +1,39 @@
 // What if: another word, or another film for the same network; before and after, side by side.
 // In scope: all files before. The server answers with a trace of what became of it.
 
-function whatIf(panel) {
+function whatIf(panel, { onAsk }) {
   const { view } = panel;
   const box = $(".what-if");
   const pair = $(".pair");
   const edits = $(".edits");
   const back = $(".back");
-  let after = null; // {title, trace}
+  let after = null; // the answer: {title, change, trace}
+  let shown = null; // the answer that all rows show; null where they show the film's own trace
 
-  const ask = (wish) => {
+  const field = (name) => box.querySelector(`input[name=${name}]`);
+
+  function ask(change) {
     box.setAttribute("aria-busy", "true");
-    view.ask(wish);
-  };
+    onAsk(change);
+  }
 
   box.addEventListener("click", (event) => {
     const edit = event.target.closest("[data-edit]")?.dataset.edit;
     if (!edit) return;
-    const seconds = (name) => Number($(`.what-if input[name=${name}]`).value);
-    if (edit === "drop") ask({ kind: "drop", from_s: seconds("from"), to_s: seconds("to") });
+    const seconds = (name) => Number(field(name).value);
+    if (edit === "drop") ask({ edit, from_s: seconds("from"), to_s: seconds("to") });
     else if (edit === "ending")
-      ask({ kind: "ending", example: Number($(".endings").value), from_s: seconds("ending-from") });
-    else ask({ kind: edit });
+      ask({ edit, example: Number($(".endings").value), from_s: seconds("ending-from") });
+    else ask({ edit });
   });
   box.addEventListener("toggle", draw);
-  back.addEventListener("click", () => lookThrough(false));
+  back.addEventListener("click", () => lookThrough(null));
 
-  function lookThrough(isAfter) {
-    panel.lookThrough(isAfter ? after.trace : null);
-    $(".looking").hidden = !isAfter;
-    $(".looking-at").textContent = isAfter ? `All rows below show the what-if “${after.title}”.` : "";
+  function lookThrough(answer) {
+    shown = answer;
+    panel.lookThrough(shown ? shown.trace : null);
+    $(".looking").hidden = !shown;
+    $(".looking-at").textContent = shown ? `All rows below show the what-if “${shown.title}”.` : "";
   }
 
   function side(title, trace, other) {
@@ -89,7 +93,7 @@ function whatIf(panel) {
     pair.hidden = false;
     drawMaps(sides);
     const through = makeButton("plain", "Show this one in all rows");
-    through.addEventListener("click", () => lookThrough(true));
+    through.addEventListener("click", () => lookThrough(after));
     sides[1].article.append(through);
   }
 
@@ -105,6 +109,12 @@ function whatIf(panel) {
         }),
       );
     },
+    /** Times to begin with: the part that was read is left out, or ends, at its middle frame. */
+    suggest(frames) {
+      const written = ({ time_s }) => String(Math.floor(100 * time_s) / 100);
+      field("from").value = written(frames[0]);
+      for (const name of ["to", "ending-from"]) field(name).value = written(frames[frames.length >> 1]);
+    },
     answer(found) {
       after = found;
       box.open = true;
@@ -118,12 +128,15 @@ function whatIf(panel) {
     },
     /** Another sentence, another film: what was found belongs to the old one. */
     forget() {
+      if (shown) lookThrough(null);
       after = null;
       box.setAttribute("aria-busy", "false");
       pair.replaceChildren();
       pair.hidden = true;
-      $(".looking").hidden = true;
     },
-    ask,
+    /** How the sentence that the rows show shall begin; a film that was changed for it stays so. */
+    askForWords(words) {
+      ask({ ...shown?.change, words });
+    },
   };
 }

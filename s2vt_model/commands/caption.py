@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", type=Path, metavar="OUT", help="write what the decoding of the one file did, as JSON"
     )
+    parser.add_argument(
+        "--window", type=int, default=1, metavar="N", help="in the trace, cover N neighbouring frames at once, not one"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         raise S2VTError(
             f"A trace is of one video, and {len(options.files)} were named. Name one, or leave out --trace."
         )
+    if options.window != 1 and not options.trace:
+        raise S2VTError("--window says how frames are asked about in a trace. Add --trace OUT, or leave it out.")
     captioner = load_captioner(options)
     decoding = _decoding_options(captioner.default_options, options)
     several = len(options.files) > 1
@@ -47,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             seen, captions = watch(captioner.caption(file, decoding, options.start, options.end))
             if options.trace:
-                _write_trace(options.trace, captioner, seen, decoding)
+                _write_trace(options.trace, captioner, seen, decoding, options.window)
         except VideoError as error:
             failed = True
             if options.json:
@@ -64,10 +69,10 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _write_trace(file: Path, captioner: "Captioner", seen: "Seen", decoding: "DecodingOptions") -> None:
-    from s2vt_model.trace import trace
+def _write_trace(file: Path, captioner: "Captioner", seen: "Seen", decoding: "DecodingOptions", window: int) -> None:
+    from s2vt_model.trace import AttributionOptions, trace
 
-    text = watch(trace(captioner, seen, decoding)).to_json()
+    text = watch(trace(captioner, seen, decoding, attribution=AttributionOptions(window))).to_json()
     file.write_text(text, encoding="utf-8")
 
 

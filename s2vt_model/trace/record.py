@@ -179,8 +179,8 @@ class Trace:
         return json.dumps(head | asdict(self), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> "Trace":
-        """Raises `S2VTError` where `text` is not a trace of this version."""
+    def from_json(cls, text: str | bytes) -> "Trace":
+        """Raises `S2VTError` where `text`, or what a file of any kind holds, is not a trace of this version."""
         try:
             found = json.loads(text)
             schema, version = found["schema"], found["version"]

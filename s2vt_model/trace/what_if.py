@@ -35,7 +35,7 @@ def changed_word(vocabulary: Vocabulary, sentence: Sequence[str], position: int,
 def drop(film: Film, start_s: float, end_s: float) -> Film:
     """Without the frames shown from `start_s` up to `end_s`: the rest stays where it is, and is read without a hole.
 
-    Raises `S2VTError` where a stream would have nothing left to read.
+    Raises `S2VTError` where a stream would have nothing left to read, and where all would read what they read before.
     """
     _check_times(start_s, end_s)
     left = {}
@@ -45,6 +45,11 @@ def drop(film: Film, start_s: float, end_s: float) -> Film:
             raise S2VTError(f"This drops all that the {name} stream sees. Leave something.")
         frames = tuple(f for f, k in zip(footage.frames, keep, strict=True) if k)
         left[name] = Footage(footage.features[torch.tensor(keep)], frames)
+    if all(len(left[name].frames) == len(footage.frames) for name, footage in film.streams.items()):
+        raise S2VTError(
+            f"No frame that was read lies from {start_s:g} s to {end_s:g} s, so there is nothing to leave out. "
+            f"Choose a longer part between {film.start_s:.2f} s and {film.end_s:.2f} s."
+        )
     return replace(film, streams=left, edits=(*film.edits, f"without {start_s:g} s to {end_s:g} s"))
 
 
