@@ -195,15 +195,14 @@ class Hub:
         if not PLAIN_NAME.fullmatch(backbone):
             raise HubError(f"The config of “{name}” names a backbone “{backbone}”. Ask its owner for a proper name.")
         embedded = checkpoint.WEIGHTS / "backbones" / backbone
-        if brought.keys() >= set(backbones.FILES):
-            same = all(brought[file].is_of(embedded / file) for file in backbones.FILES)
-            return files if same else files + [f"backbone/{file}" for file in backbones.FILES]
-        if not embedded.is_dir():
+        if embedded.is_dir() and all(entry.is_of(embedded / file) for file, entry in brought.items()):
+            return files
+        if not brought.keys() >= set(backbones.FOLDER):
             raise HubError(
                 f"“{name}” was trained with the backbone “{backbone}”, which it does not bring. "
                 "Ask its owner to publish it again, with the backbone."
             )
-        return files
+        return files + [f"backbone/{file}" for file in backbones.FOLDER]
 
     # --- what is here -----------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def prepare(folder: Path, repository: str) -> Publication:
     beside = loaded.backbone_folder
     if "/" not in loaded.config.backbone:
         Stream(loaded, load_backbone(beside))  # they fit, and its golden sample holds
-        files |= {f"backbone/{name}": beside / name for name in backbones.FILES}
+        files |= {f"backbone/{name}": beside / name for name in backbones.FOLDER}
     elif (beside / "config.json").is_file():
         files["backbone/config.json"] = beside / "config.json"  # only the preprocessing: the Hub has the rest
     entries = {name: manifest.Entry.of(file) for name, file in files.items()}

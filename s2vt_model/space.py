@@ -67,7 +67,7 @@ def prepare_space(repository: str, catalogue: Catalogue | None = None) -> Public
                 continue
             loaded = library.stream(where).checkpoint  # it fits its backbone, and both golden samples hold
             files |= _of_folder(where, (*checkpoint.FILES, "README.md"))
-            files |= _of_folder(loaded.backbone_folder, ("config.json", *backbones.FILES, "README.md"))
+            files |= _of_folder(loaded.backbone_folder, (*backbones.FOLDER, "README.md"))
             if "/" in loaded.config.backbone:
                 preload.append(_preloaded(HubName.parse(loaded.config.backbone), TIMM_FILES))
     card = _card(list(dict.fromkeys(preload)))

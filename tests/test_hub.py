@@ -15,6 +15,7 @@ import torch
 
 from s2vt_model import hub_transfer, manifest
 from s2vt_model.architectures import build_network
+from s2vt_model.backbones import FOLDER
 from s2vt_model.checkpoint import FILES, WEIGHTS, load_checkpoint, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.errors import CheckpointError, HubError, HubUnreachableError
@@ -157,7 +158,7 @@ def test_only_what_the_manifest_lists_is_downloaded(server, hub, files):
 
 
 def test_the_embedded_backbone_is_used_where_the_hashes_agree(server, hub, files):
-    entries = manifest.entries_of(EMBEDDED, ("config.json", "model.safetensors", "golden.safetensors"))
+    entries = manifest.entries_of(EMBEDDED, FOLDER)
     listed = manifest.from_json(files[manifest.NAME].decode())
     listed |= {f"backbone/{name}": entry for name, entry in entries.items()}
     brought = {f"backbone/{name}": (EMBEDDED / name).read_bytes() for name in entries}
@@ -167,16 +168,30 @@ def test_the_embedded_backbone_is_used_where_the_hashes_agree(server, hub, files
 
 
 def test_another_backbone_comes_along(server, hub, files):
-    brought = {f"backbone/{name}": b"other " + name.encode() for name in
-               ("config.json", "model.safetensors", "golden.safetensors")}  # fmt: skip
+    brought = {f"backbone/{name}": b"other " + name.encode() for name in FOLDER}
     listed = _listing(files | brought)
     server.repository("org/tiny", files | brought | listed)
     found = download(hub)
     assert load_checkpoint(found).backbone_folder == found / "backbone"
-    assert (found / "backbone/model.safetensors").read_bytes() == b"other model.safetensors"
+    assert {f"backbone/{name}": (found / "backbone" / name).read_bytes() for name in FOLDER} == brought
     server.requests.clear()
     assert download(hub, pinned(found.name)) == found
     assert server.requests == []
+
+
+@pytest.mark.parametrize("file", FOLDER)
+def test_one_that_differs_in_one_file_comes_along_whole(server, hub, files, file):
+    brought = {f"backbone/{name}": (EMBEDDED / name).read_bytes() for name in FOLDER}
+    brought[f"backbone/{file}"] += b" "
+    server.repository("org/tiny", files | brought | _listing(files | brought))
+    found = download(hub)
+    assert {f"backbone/{name}": (found / "backbone" / name).read_bytes() for name in FOLDER} == brought
+
+
+def test_another_backbone_that_lacks_a_file_is_refused(server, hub, files):
+    brought = {"backbone/model.safetensors": b"other", "backbone/golden.safetensors": b"other"}
+    server.repository("org/tiny", files | brought | _listing(files | brought))
+    assert "which it does not bring" in sentence_about(hub)
 
 
 def _listing(files) -> dict[str, bytes]:

@@ -1,17 +1,22 @@
 """A checkpoint goes to the Hub and comes back the same."""
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from huggingface_hub import constants
 
 from demo.examples import EXAMPLES
+from s2vt_model import checkpoint
+from s2vt_model.backbones import ImageBackbone, load_backbone, save_backbone
 from s2vt_model.captioner import Captioner
 from s2vt_model.checkpoint import WEIGHTS
 from s2vt_model.errors import HubError
 from s2vt_model.hub import Hub, fetch
 from s2vt_model.hub_name import HubName
+from s2vt_model.manifest import write_manifest
 from s2vt_model.models import stream_of_hub
 from s2vt_model.progress import finish
 from s2vt_model.publishing import prepare, publish
@@ -43,6 +48,32 @@ def test_a_published_checkpoint_captions_bitwise_the_same(server, tmp_path, capt
     assert server.asked("GET", "backbone/model.safetensors") == 0  # the same comes with the project
     again = Captioner.load(model, StreamLibrary("cpu", hub))
     assert captions_of(again) == captions_of(captioner)  # words and log-probabilities, exactly
+
+
+def with_a_backbone_of_its_own(tmp_path):
+    """The same checkpoint, beside a backbone that looks at the middle of each frame alone."""
+    embedded = load_backbone(WEIGHTS / "backbones" / "tf_efficientnet_lite2.in1k")
+    other = ImageBackbone(replace(embedded.config, name="mine", crop_mode="center"))
+    other.network.load_state_dict(embedded.network.state_dict())
+    noise = np.random.default_rng(0).integers(0, 256, (2, 60, 80, 3), np.uint8)
+    save_backbone(tmp_path / "backbones/mine", other, noise)
+    folder = shutil.copytree(CHECKPOINT, tmp_path / "tuned")
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("tf_efficientnet_lite2.in1k", "mine"))
+    write_manifest(folder, checkpoint.FILES)
+    return folder
+
+
+def test_a_backbone_of_its_own_comes_along(server, tmp_path, captioner):
+    folder = with_a_backbone_of_its_own(tmp_path)
+    published = publish(prepare(folder, "me/tuned"), server.url, TOKEN)
+    hub = Hub(server.url, tmp_path / "home", token=False)
+    model = finish(fetch(stream_of_hub(HubName("me/tuned", published.commit)), hub))
+    again = Captioner.load(model, StreamLibrary("cpu", hub))
+    (stream,) = again.streams.values()
+    assert stream.backbone.config.crop_mode == "center"
+    assert captions_of(again) == captions_of(Captioner.of_checkpoint(folder, "cpu"))
+    assert captions_of(again) != captions_of(captioner)
 
 
 def test_publishing_again_is_another_commit(server, tmp_path):
