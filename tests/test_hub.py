@@ -334,8 +334,21 @@ def test_a_config_with_a_backbone_that_cannot_be(server, hub, files, backbone):
 def test_what_is_too_large_is_not_begun(server, hub, files, monkeypatch):
     server.repository("org/tiny", files)
     monkeypatch.setattr("s2vt_model.hub.MAX_CHECKPOINT_BYTES", 1000)
-    assert "MB are downloaded" in sentence_about(hub)
+    assert sentence_about(hub).startswith("“org/tiny” is 0 MB large; at most 0 MB are downloaded.")
     assert server.asked("GET", "/resolve/") == 0
+
+
+def test_a_backbone_has_a_limit_of_its_own(server, hub, files, monkeypatch):
+    """The authors' checkpoint has 349 MB, its VGG-16 another 537."""
+    brought = {f"backbone/{name}": bytes(6000) for name in FOLDER}
+    files |= _listing(files | brought)
+    server.repository("org/tiny", files | brought)
+    monkeypatch.setattr("s2vt_model.hub.MAX_CHECKPOINT_BYTES", sum(map(len, files.values())))
+    monkeypatch.setattr("s2vt_model.hub.MAX_BACKBONE_BYTES", 17_999)
+    assert sentence_about(hub).startswith("The backbone of “org/tiny” is 0 MB large")
+    assert server.asked("GET", "/resolve/") == 0
+    monkeypatch.setattr("s2vt_model.hub.MAX_BACKBONE_BYTES", 18_000)
+    assert (download(hub) / "backbone/model.safetensors").stat().st_size == 6000
 
 
 # --- a Hub that is slow, dead, or not to be asked -----------------------------------------------
