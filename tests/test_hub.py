@@ -235,13 +235,37 @@ def test_a_download_that_breaks_off_goes_on_with_the_next_file(server, hub, file
     assert server.asked("GET", "vocabulary.txt") == 0  # that one had come
 
 
-def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, hub, files):
+@pytest.mark.parametrize("is_pinned", [True, False])
+@pytest.mark.parametrize("file", [*FILES, manifest.NAME])
+def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, hub, files, file, is_pinned):
     commit = server.repository("org/tiny", files).refs["main"]
+    name = pinned(commit) if is_pinned else NAME
+    rotten = download(hub, name) / file
+    rotten.resolve().write_bytes(rotten.read_bytes()[:-1] + b"?")
+    found = download(hub, name)
+    assert {file: (found / file).read_bytes() for file in files} == files
+    server.status = 503
+    assert download(hub, name) == found
+
+
+def test_a_manifest_with_a_wrong_digit_is_downloaded_again(server, hub, files):
+    commit = server.repository("org/tiny", files).refs["main"]
+    rotten = download(hub, pinned(commit)) / manifest.NAME
+    digest = sha256(files["model.safetensors"]).hexdigest().encode()
+    rotten.resolve().write_bytes(files[manifest.NAME].replace(digest, digest[::-1]))
     found = download(hub, pinned(commit))
-    weights = found / "model.safetensors"
-    weights.resolve().write_bytes(weights.read_bytes()[:-1] + b"?")
-    found = download(hub, pinned(commit))
-    assert (found / "model.safetensors").read_bytes() == files["model.safetensors"]
+    assert {file: (found / file).read_bytes() for file in files} == files
+
+
+def test_looking_for_a_checkpoint_does_not_disturb_its_download(server, hub, files):
+    commit = server.repository("org/tiny", files).refs["main"]
+    server.stalls.add("golden.safetensors")
+    work = hub.checkpoint(pinned(commit))
+    next(step for step in work if step.fraction)
+    assert hub.held_checkpoint(pinned(commit)) is None
+    server.released.set()
+    server.stalls.clear()
+    assert load_checkpoint(finish(work)).config == CONFIG
 
 
 def test_stop_ends_the_download(server, hub, files):

@@ -210,6 +210,34 @@ def test_cold_then_warm(server, hub, lite2):
     assert server.requests == []
 
 
+def test_what_somebody_else_left_in_the_cache_is_used(server, hub, lite2, tmp_path):
+    """timm, or a Space that preloads it, writes no record."""
+    commit = server.repository(LITE2.repository, lite2).refs["main"]
+    folder = download(hub)
+    (tmp_path / "s2vt/timm--tf_efficientnet_lite2.in1k.json").unlink()
+    server.requests.clear()
+    server.status = 503
+    assert hub.held_backbone(LITE2) == folder
+    assert download(hub) == download(hub, replace(LITE2, revision=commit)) == folder
+    assert server.requests == []
+    weights = folder / "model.safetensors"
+    weights.resolve().write_bytes(lite2["model.safetensors"][:-1] + b"?")
+    with pytest.raises(HubError, match="cannot answer now"):  # from the first time on, its hashes are held to
+        download(hub)
+
+
+@pytest.mark.parametrize("record", ["{", "[]", "{}", '{"commit": "main"}', '{"commit": "main", "files": {}}'])
+def test_a_record_that_is_none_is_told(server, hub, lite2, tmp_path, record):
+    server.repository(LITE2.repository, lite2)
+    download(hub)
+    file = tmp_path / "s2vt/timm--tf_efficientnet_lite2.in1k.json"
+    file.write_text(record)
+    with pytest.raises(HubError, match=r"cannot be read\. Delete it to trust"):
+        download(hub)
+    file.unlink()
+    download(hub)
+
+
 def test_other_weights_under_the_same_name_are_refused(server, hub, lite2):
     repository = server.repository(LITE2.repository, lite2)
     folder = download(hub)
