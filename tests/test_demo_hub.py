@@ -123,10 +123,11 @@ def test_a_comparison_downloads_nothing(engine, server):
         return {row["name"]: row for row in found}
 
     catalogue = finish(engine.catalogue())
-    models = [catalogue.model(name) for name in ("rgb", "org/mine")]
+    models = [catalogue.model(name) for name in ("rgb", "org/mine", "vgg19")]
     watched = finish(watch(engine, Wish(EXAMPLES[0].path, model="rgb"), None, Path("unused")))
     assert rows()["rgb"]["caption"]
     assert "Choose it once to download it" in rows()["org/mine"]["problem"]
+    assert "Choose it once to download it" in rows()["vgg19"]["problem"]  # its backbone would have to come
     assert server.requests == []
     finish(engine.captioner("org/mine"))
     assert rows()["org/mine"]["caption"]
@@ -260,6 +261,22 @@ def test_stop_ends_the_wait_for_the_hub(browser, url, server):
         say(page, "Stopped.")
         assert page.get_by_label("rgb", exact=True).is_checked()
         choose_example(page)
+
+
+@needs_chromium
+def test_a_listed_model_whose_network_is_on_the_hub(browser, url, server):
+    """Nothing is asked for before it is chosen; where it cannot be had, the page goes on with another."""
+    with visiting(browser, url) as page:
+        page.locator("#model", has_text="words and runs on").wait_for()
+        choose_example(page)
+        assert server.requests == []
+        server.status = 503
+        page.get_by_label("vgg19", exact=True).check()
+        alert = page.locator("#model [role=alert]")
+        alert.get_by_text("cannot answer now").wait_for()
+        alert.get_by_text("“rgb” is chosen in its place.").wait_for()
+        assert page.get_by_label("rgb", exact=True).is_checked()
+        assert server.asked("GET", "timm/vgg19.tv_in1k")
 
 
 @needs_chromium
