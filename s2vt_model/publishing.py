@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCard, constants, get_token
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    EvalResult,
+    HfApi,
+    ModelCard,
+    constants,
+    get_token,
+)
 
 from s2vt_model import backbones, checkpoint, manifest
 from s2vt_model.backbones import load_backbone
@@ -28,6 +36,7 @@ class Publication:
     files: Mapping[str, Path | bytes]  # path in the repository -> a file here, or its content
     card: str  # the README.md among them
     kind: Literal["model", "space"] = "model"
+    owned: tuple[str, ...]  # folders, as “backbone/”, in which nothing else is to stay from an earlier publication
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def prepare(folder: Path, repository: str) -> Publication:
     files |= {manifest.NAME: manifest.to_json(entries).encode(), "README.md": card.encode()}
     extras = {"recipe.toml": folder / "recipe.toml", "backbone/README.md": beside / "README.md"}
     files |= {name: file for name, file in extras.items() if file.is_file()}
-    return Publication(repository, files, card)
+    return Publication(repository, files, ("backbone/",), card)
 
 
 def publish(publication: Publication, endpoint: str | None = None, token: str | None = None) -> Published:
@@ -61,11 +70,13 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
 
     endpoint, token: in place of HF_ENDPOINT and HF_TOKEN.
     """
+    Files that the owner put beside it stay.
+
     url = endpoint or constants.ENDPOINT
     if not (token or get_token()):
         raise HubError(f"Set HF_TOKEN to an access token that may write. They are made at {url}/settings/tokens.")
     api = HfApi(endpoint=endpoint, token=token)
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
         for name, content in publication.files.items()
     ]
@@ -75,6 +86,9 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
         api.create_repo(name, repo_type=kind, space_sdk="gradio" if kind == "space" else None, exist_ok=True)
         done = api.create_commit(name, operations, repo_type=kind, commit_message=f"S2VT: {what}")
     except Exception as error:
+        there = [file.rfilename for file in api.repo_info(name, repo_type=kind).siblings]
+        stale = [file for file in there if file.startswith(publication.owned) and file not in publication.files]
+        operations += [CommitOperationDelete(file, is_folder=False) for file in stale]
         raise explained(name, url, error) from error
     return Published(f"{url}/{folder}{name}", done.oid)
 

@@ -73,7 +73,7 @@ def prepare_space(repository: str, catalogue: Catalogue | None = None) -> Public
     card = _card(list(dict.fromkeys(preload)))
     attributes = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in BY_LFS)
     files |= {"README.md": card.encode(), ".gitattributes": attributes.encode()}
-    return Publication(repository, files, card, kind="space")
+    return Publication(repository, files, ("demo/", "s2vt_model/", "weights/"), card, kind="space")
 
 
 def _code() -> Iterator[str]:

@@ -265,6 +265,8 @@ class _Handler(BaseHTTPRequestHandler):
         commit = repository.commit(files, revision)
         self._json({"commitUrl": f"{self.hub.url}/{name}/commit/{commit}", "commitOid": commit})
 
+            elif operation["key"] == "deletedFile":
+                del files[value["path"]]
     def _may_write(self) -> bool:
         if self.headers.get("Authorization") == f"Bearer {TOKEN}":
             return True

@@ -86,6 +86,17 @@ def test_publishing_again_is_another_commit(server, tmp_path):
 
 
 def test_the_card(tmp_path):
+def test_publishing_again_leaves_no_backbone_behind(server, tmp_path):
+    """What the owner put beside the checkpoint stays."""
+    folder = with_a_backbone_of_its_own(tmp_path)
+    publish(prepare(folder, "me/tuned"), server.url, TOKEN)
+    repository = server.repositories["me/tuned"]
+    repository.commit(repository.commits[repository.refs["main"]] | {"notes.md": b"mine", "backbone/old.txt": b"?"})
+    publication = prepare(folder, "me/tuned")
+    published = publish(publication, server.url, TOKEN)
+    assert repository.commits[published.commit].keys() == {*publication.files, "notes.md", ".gitattributes"}
+
+
     publication = prepare(CHECKPOINT, "me/s2vt")
     assert publication.files["README.md"].decode() == publication.card
     _, front, text = publication.card.split("---\n", 2)

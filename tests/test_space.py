@@ -209,6 +209,9 @@ def test_it_is_published_as_it_was_assembled(publication, folder, monkeypatch):
         there = server.repositories["spaces/org/demo"]
         assert there.commits[published.commit] == {name: (folder / name).read_bytes() for name in names_in(folder)}
         assert server.asked("POST", "/api/repos/create") == 1
+        there.commit(there.commits[published.commit] | {"demo/old.py": b"?", "weights/old/x": b"?", "mine.txt": b"!"})
+        again = publish(publication, server.url, TOKEN)
+        assert there.commits[again.commit].keys() == {*publication.files, "mine.txt"}
 
 
 # --- running --------------------------------------------------------------------------------------
