@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import timm
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
@@ -19,12 +20,14 @@ from huggingface_hub import (
 from s2vt_model import backbones, checkpoint, manifest
 from s2vt_model.backbones import load_backbone
 from s2vt_model.checkpoint import Checkpoint, load_checkpoint
+from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.errors import HubError, S2VTError
 from s2vt_model.hub_transfer import explained
 from s2vt_model.stream import Stream
 
 PIPELINE = "video-text-to-text"  # the Hub's word for what reads a video and writes
-TEST_CLIPS = "MSVD, the clips that the card names"  # not all of its test clips can still be had
+TEST_CLIPS = "{}, the clips that the card names"  # not all of a corpus's test clips can always be had
+DATASETS = {name: corpus.title for name, corpus in CORPORA.items()} | {"flickr8k": "Flickr8k"}  # the Hub's -> ours
 METRICS = {"METEOR": "meteor", "BLEU_4": "bleu", "ROUGE_L": "rouge", "CIDEr": "cider"}  # ours -> the Hub's
 
 
@@ -34,9 +37,9 @@ class Publication:
 
     repository: str  # "org/name"
     files: Mapping[str, Path | bytes]  # path in the repository -> a file here, or its content
+    owned: tuple[str, ...]  # folders, as “backbone/”, in which nothing else is to stay from an earlier publication
     card: str  # the README.md among them
     kind: Literal["model", "space"] = "model"
-    owned: tuple[str, ...]  # folders, as “backbone/”, in which nothing else is to stay from an earlier publication
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ def prepare(folder: Path, repository: str) -> Publication:
 def publish(publication: Publication, endpoint: str | None = None, token: str | None = None) -> Published:
     """Upload it in one commit; the repository is made where there is none. Raises `HubError`.
 
-    endpoint, token: in place of HF_ENDPOINT and HF_TOKEN.
-    """
     Files that the owner put beside it stay.
 
+    endpoint, token: in place of HF_ENDPOINT and HF_TOKEN.
+    """
     url = endpoint or constants.ENDPOINT
     if not (token or get_token()):
         raise HubError(f"Set HF_TOKEN to an access token that may write. They are made at {url}/settings/tokens.")
@@ -84,11 +87,11 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
     what, folder = ("a checkpoint", "") if kind == "model" else ("the demo", "spaces/")
     try:
         api.create_repo(name, repo_type=kind, space_sdk="gradio" if kind == "space" else None, exist_ok=True)
-        done = api.create_commit(name, operations, repo_type=kind, commit_message=f"S2VT: {what}")
-    except Exception as error:
         there = [file.rfilename for file in api.repo_info(name, repo_type=kind).siblings]
         stale = [file for file in there if file.startswith(publication.owned) and file not in publication.files]
         operations += [CommitOperationDelete(file, is_folder=False) for file in stale]
+        done = api.create_commit(name, operations, repo_type=kind, commit_message=f"S2VT: {what}")
+    except Exception as error:
         raise explained(name, url, error) from error
     return Published(f"{url}/{folder}{name}", done.oid)
 
@@ -117,14 +120,19 @@ def model_card(loaded: Checkpoint, repository: str) -> str:
     data.library_name = data.library_name or "pytorch"
     data.pipeline_tag = data.pipeline_tag or PIPELINE
     data.tags = data.tags or ["s2vt", "video-captioning"]
-    if "/" in config.backbone:
+    data.datasets = data.datasets or [name for name, title in DATASETS.items() if title in config.trained_on] or None
+    if timm.models.is_model_pretrained(config.backbone):
+        data.base_model = data.base_model or f"timm/{config.backbone}"
+    elif "/" in config.backbone:
         data.base_model = data.base_model or config.backbone
     scores = {name: value for name, value in config.scores.items() if name in METRICS}
-    if scores:
+    corpus = next((name for name, about in CORPORA.items() if about.title in config.trained_on), None)
+    if scores and corpus:  # what it was scored on is what it learned from
+        clips = TEST_CLIPS.format(CORPORA[corpus].title)
         data.metrics = data.metrics or [METRICS[name] for name in scores]
         data.model_name = config.name
         data.eval_results = [
-            EvalResult(PIPELINE, "msvd", TEST_CLIPS, METRICS[name], value, dataset_split="test", metric_name=name)
+            EvalResult(PIPELINE, corpus, clips, METRICS[name], value, dataset_split="test", metric_name=name)
             for name, value in scores.items()
         ]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n{card.text.strip()}\n\n{_how_to_use(repository)}"))

@@ -1,5 +1,6 @@
 """A checkpoint goes to the Hub and comes back the same."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -85,7 +86,6 @@ def test_publishing_again_is_another_commit(server, tmp_path):
     assert server.asked("PUT", "/lfs/") == 4  # two files of the checkpoint, two of its backbone; once
 
 
-def test_the_card(tmp_path):
 def test_publishing_again_leaves_no_backbone_behind(server, tmp_path):
     """What the owner put beside the checkpoint stays."""
     folder = with_a_backbone_of_its_own(tmp_path)
@@ -97,6 +97,7 @@ def test_publishing_again_leaves_no_backbone_behind(server, tmp_path):
     assert repository.commits[published.commit].keys() == {*publication.files, "notes.md", ".gitattributes"}
 
 
+def test_the_card(tmp_path):
     publication = prepare(CHECKPOINT, "me/s2vt")
     assert publication.files["README.md"].decode() == publication.card
     _, front, text = publication.card.split("---\n", 2)
@@ -119,7 +120,29 @@ def test_a_folder_without_a_card_gets_a_short_one(tmp_path):
     (folder / "README.md").unlink()
     card = prepare(folder, "me/s2vt").card
     assert "3,686 words, on features of `tf_efficientnet_lite2.in1k`" in card
-    assert yaml.safe_load(card.split("---\n", 2)[1])["license"] == "other"
+    matter = yaml.safe_load(card.split("---\n", 2)[1])
+    assert matter["license"] == "other"
+    assert matter["datasets"] == ["msvd", "flickr8k"]
+    assert matter["base_model"] == "timm/tf_efficientnet_lite2.in1k"
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "dataset"),
+    [("54000 MPII-MD clips", ("mpii-md", "MPII-MD, the clips that the card names")), ("converted from x", None)],
+)
+def test_scores_are_told_of_the_corpus_it_learned_from(tmp_path, trained_on, dataset):
+    folder = shutil.copytree(CHECKPOINT, tmp_path / "mine")
+    (folder / "README.md").unlink()
+    config = json.loads((folder / "config.json").read_text()) | {"trained_on": trained_on}
+    (folder / "config.json").write_text(json.dumps(config))
+    matter = yaml.safe_load(prepare(folder, "me/s2vt").card.split("---\n", 2)[1])
+    if dataset is None:
+        assert "model-index" not in matter
+        assert "datasets" not in matter
+    else:
+        (result,) = matter["model-index"][0]["results"]
+        assert (result["dataset"]["type"], result["dataset"]["name"]) == dataset
+        assert matter["datasets"] == [dataset[0]]
 
 
 def test_publishing_needs_a_token(server, monkeypatch):
