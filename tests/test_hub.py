@@ -235,6 +235,14 @@ def test_a_download_that_breaks_off_goes_on_with_the_next_file(server, hub, file
     assert server.asked("GET", "vocabulary.txt") == 0  # that one had come
 
 
+def test_a_file_that_is_whole_but_too_short_is_refused(server, hub, files):
+    server.repository("org/tiny", files)
+    server.shortens.add("model.safetensors")
+    assert "broke off. Try again" in sentence_about(hub)
+    server.shortens.clear()
+    assert load_checkpoint(download(hub)).config == CONFIG
+
+
 @pytest.mark.parametrize("is_pinned", [True, False])
 @pytest.mark.parametrize("file", [*FILES, manifest.NAME])
 def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, hub, files, file, is_pinned):
