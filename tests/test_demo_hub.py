@@ -324,7 +324,9 @@ def test_a_video_that_is_chosen_while_a_model_loads_stands(browser, url, server,
         page.locator("#model", has_text="mean-pool: ").get_by_text("words and runs on").wait_for()
         page.locator("figcaption .name", has_text=EXAMPLES[1].path.name).wait_for()
         page.locator(".player:not([data-stored]) .word").first.wait_for()
-        page.wait_for_timeout(2000)  # the time in which the other video would come back
+        for _ in range(2):  # the time in which the other video would come back
+            page.wait_for_timeout(3000)
+            page.locator("#status .status").wait_for(state="hidden")
         assert page.locator("figcaption .name").inner_text() == EXAMPLES[1].path.name
 
 
