@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo.engine import Engine
-from demo.limits import CNN, TRACES
+from demo.limits import CNN, MAX_CALLS, TRACES
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Work
 
@@ -121,7 +121,7 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
             options = replace(captioner.default_options, **{k: v for k, v in wanted.items() if v is not None})
             shares = _shares(captioner, alpha) if alpha else None
             asked = Request(Path(video), options, start, end, shares, 1 if window is None else window)
-            yield (yield from _reported(answer(captioner, asked)))
+            yield (yield from _reported(engine.turns[group].of_program(answer(captioner, asked))))
         except S2VTError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -146,8 +146,8 @@ def _add(engine: Engine, name: str, description: str, answer: Answer, group: str
             outputs=gr.JSON(label="Record"),
             api_name=name,
             api_description=description,
-            concurrency_id=group,
-            concurrency_limit=1,
+            concurrency_id="programs",
+            concurrency_limit=MAX_CALLS,
         )
 
 

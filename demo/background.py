@@ -30,6 +30,11 @@ class Background(Generic[Result]):
         threading.Thread(target=self._run, args=(work,), name=f"load {what}", daemon=True).start()
 
     @property
+    def has_succeeded(self) -> bool:
+        """Whether nobody need wait any more."""
+        return self._found is not None
+
+    @property
     def has_failed(self) -> bool:
         """Whether waiting is in vain."""
         return self._found is None and (self._problem is not None or self._is_deserted)

@@ -1,11 +1,13 @@
 """The page: its layout, and which event does what.
 
 - example, upload or part -> wish: what is to be captioned
-- wish changes -> watched: read the video, compute its features (slow; Stop ends it)
+- wish changes -> ready: its model is loaded, perhaps downloaded first (keeps nobody else waiting)
+- ready changes -> watched: read the video, compute its features (slow; Stop ends it)
 - watched changes -> player: write sentences and show them (milliseconds)
 - a control or α changes -> player: the same again, from the features that were kept
 - the player shows a caption -> its trace, in trace_view.py; an example's is stored with the page
-- another model -> its controls and, if there is a video, a wish: what is known of it is not computed again
+- another model -> its controls; chosen, when it is loaded
+- chosen changes -> if there is a video by then, a wish: what is known of it is not computed again
 - a model of the Hub that is not listed -> it is downloaded, then the same
 
 The motion of the frames and the comparison have their own events, in motion_view.py and compare_view.py.
@@ -17,7 +19,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +59,13 @@ PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 Updates = dict[Any, Any]  # component -> its new value or properties
 
 
+@dataclass(frozen=True, eq=False)  # the same choice again is another one: Gradio must see a change
+class Chosen:
+    """A model that was chosen and is loaded."""
+
+    name: str
+
+
 class Page:
     """The components, and what happens to them. `blocks` is what Gradio serves."""
 
@@ -74,6 +83,8 @@ class Page:
 
     def _lay_out(self) -> None:
         self.wish = gr.State(time_to_live=UPLOADS_LIFETIME_S)
+        self.chosen = gr.State(time_to_live=UPLOADS_LIFETIME_S)
+        self.ready = gr.State(time_to_live=UPLOADS_LIFETIME_S)
         self.watched = gr.State(time_to_live=UPLOADS_LIFETIME_S)
 
         gr.HTML(_read("intro.html"))
@@ -108,13 +119,21 @@ class Page:
         gr.HTML(_read("about.html"))
 
     def _connect(self) -> None:
-        look = self.wish.change(
+        loading = self.wish.change(
             self.on_wish,
-            inputs=[self.wish, self.watched],
+            inputs=self.wish,
+            outputs={self.wish, self.ready, self.status, self.stop},
+            trigger_mode="multiple",
+            concurrency_limit=None,  # it waits for the model, not for the processor
+            **PRIVATE,
+        )
+        look = self.ready.change(
+            self.on_ready,
+            inputs=[self.ready, self.wish, self.watched],
             outputs={self.wish, self.status, self.stop, self.watched, self.start, self.end},
             **busy(self.status),
         )
-        chosen = {
+        wished = {
             "outputs": {self.wish, self.status, self.stop, self.upload}
             | self.motion.outputs
             | self.trace.outputs
@@ -127,6 +146,7 @@ class Page:
             [self.gallery.click, self.upload.upload, self.read_part.click, model.input, unlisted.submit],
             None,
             cancels=[
+                loading,
                 look,
                 self.motion.measuring,
                 self.trace.tracing,
@@ -135,23 +155,23 @@ class Page:
             ],
             api_visibility="private",
         )
-        self.gallery.click(self.on_example, inputs=model, **chosen, **PRIVATE)
-        self.upload.upload(self.on_upload, inputs=[self.upload, model], **chosen, **PRIVATE)
-        self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **chosen, **PRIVATE)
+        self.gallery.click(self.on_example, inputs=model, **wished, **PRIVATE)
+        self.upload.upload(self.on_upload, inputs=[self.upload, model], **wished, **PRIVATE)
+        self.read_part.click(self.on_part, inputs=[self.watched, model, self.start, self.end], **wished, **PRIVATE)
+        self.chosen.change(self.on_chosen, inputs=[self.chosen, self.wish, self.watched], **wished, **PRIVATE)
         choice = {
-            "outputs": chosen["outputs"] | self.menu.outputs | {self.shares, *self.controls.inputs.values()},
+            "outputs": {self.chosen, self.status, self.stop, self.shares, *self.controls.inputs.values()}
+            | self.menu.outputs,
             "trigger_mode": "always_last",
-            "concurrency_limit": None,  # it waits for the model, not for the processor
+            "concurrency_limit": None,
         }
         # Of a listed model and one of the Hub, the later choice stands, however long the earlier one takes.
-        choosing = model.input(self.on_model, inputs=[model, self.wish, self.watched], **choice, **PRIVATE)
+        choosing = model.input(self.on_model, inputs=model, **choice, **PRIVATE)
         unlisted.submit(None, cancels=choosing, api_visibility="private")
-        bringing = unlisted.submit(
-            self.on_unlisted, inputs=[unlisted, model, self.wish, self.watched], **choice, **PRIVATE
-        )
+        bringing = unlisted.submit(self.on_unlisted, inputs=[unlisted, model], **choice, **PRIVATE)
         # Not at its input: Gradio serves what hangs on one event in turn, and this would wait for the choice.
         model.select(None, cancels=bringing, api_visibility="private")
-        self.stop.click(None, cancels=[look, choosing, bringing], api_visibility="private").then(
+        self.stop.click(None, cancels=[loading, look, choosing, bringing], api_visibility="private").then(
             self.on_stop, outputs={self.wish, self.status, self.stop, self.menu.unlisted}, **PRIVATE
         )
 
@@ -205,7 +225,7 @@ class Page:
         from_start, to_end = start <= 0, end >= watched.length_s
         return self._wished(Wish(watched.wish.path, None if from_start else start, None if to_end else end, model))
 
-    def on_model(self, name: str, wish: Wish | None, watched: Watched | None) -> Iterator[Updates]:
+    def on_model(self, name: str) -> Iterator[Updates]:
         try:
             catalogue = yield from reported(self.engine.catalogue(), self.status)
             model = catalogue.model(name)
@@ -218,21 +238,22 @@ class Page:
         except S2VTError as error:
             yield {**self.menu.complain(str(error)), self.status: silent(), self.stop: gr.Button(visible=False)}
             if isinstance(error, HubError) and name != catalogue.default:  # that one does without the Hub
-                yield from self._back_to(catalogue.default, str(error), wish, watched)
+                yield from self._back_to(catalogue.default, str(error))
             return
         yield {
             **self.menu.choose(catalogue, name),
             **self._as_chosen_for(model, captioner),
             self.status: silent(),
             self.stop: gr.Button(visible=False),
+            self.chosen: Chosen(name),
         }
-        wish = wish or (watched and watched.wish)  # what is being looked for, or else what was found last
-        if wish is not None:
-            yield self._wished(replace(wish, model=name))
 
-    def on_unlisted(
-        self, text: str, before: str | None, wish: Wish | None, watched: Watched | None
-    ) -> Iterator[Updates]:
+    def on_chosen(self, chosen: Chosen, wish: Wish | None, watched: Watched | None) -> Updates:
+        """Loading took a while: what counts is what is wished for by now, or else what is on show."""
+        wish = wish or (watched and watched.wish)
+        return self._wished(replace(wish, model=chosen.name)) if wish else {self.wish: None}
+
+    def on_unlisted(self, text: str, before: str | None) -> Iterator[Updates]:
         """A checkpoint of the Hub; where it cannot be had, what was chosen before is chosen still."""
         try:
             name = str(HubName.parse(text))
@@ -246,14 +267,14 @@ class Page:
                 self.stop: gr.Button(visible=False),
             }
             if before is not None:
-                yield from self._back_to(before, str(error), wish, watched)
+                yield from self._back_to(before, str(error))
         else:
             yield {self.menu.unlisted: gr.Textbox("", interactive=True)}
-            yield from self.on_model(name, wish, watched)
+            yield from self.on_model(name)
 
-    def _back_to(self, name: str, why: str, wish: Wish | None, watched: Watched | None) -> Iterator[Updates]:
+    def _back_to(self, name: str, why: str) -> Iterator[Updates]:
         """The Hub cannot help: go on with another model, and say so."""
-        for updates in self.on_model(name, wish, watched):
+        for updates in self.on_model(name):
             yield {**updates, **self.menu.complain(f"{why} “{name}” is chosen in its place.")}
 
     def _wished(self, wish: Wish) -> Updates:
@@ -271,13 +292,24 @@ class Page:
 
     # --- working --------------------------------------------------------------------------
 
-    def on_wish(self, wish: Wish | None, before: Watched | None) -> Iterator[Updates]:
+    def on_wish(self, wish: Wish | None) -> Iterator[Updates]:
         if wish is None:
             yield {self.wish: None}  # it was given up; an event that says nothing would empty its outputs
             return
         try:
-            preview_file = served_file(self.player, ".webm")
-            watched = yield from reported(watch(self.engine, wish, before, preview_file), self.status)
+            yield from reported(self.engine.captioner(wish.model), self.status)
+        except S2VTError as error:
+            yield self._given_up(problem(str(error)))
+        else:
+            yield {self.ready: wish, self.status: waiting()}
+
+    def on_ready(self, ready: Wish, wish: Wish | None, before: Watched | None) -> Iterator[Updates]:
+        if ready is not wish:
+            yield {self.wish: wish}  # another wish came while this one waited for its turn
+            return
+        try:
+            work = watch(self.engine, wish, before, served_file(self.player, ".webm"))
+            watched = yield from reported(self.engine.turns[CNN].of_page(work), self.status)
         except S2VTError as error:
             yield self._given_up(problem(str(error)))
         except Exception:
@@ -312,7 +344,8 @@ class Page:
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:
         """A browser could not play what most browsers can."""
         try:
-            footage = yield from reported(with_preview(watched.footage, served_file(self.player, ".webm")), self.status)
+            work = with_preview(watched.footage, served_file(self.player, ".webm"))
+            footage = yield from reported(self.engine.turns[CNN].of_page(work), self.status)
         except S2VTError as error:
             yield {self.status: problem(str(error))}
         else:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from demo.comparison import compare, comparison, rows_message
 from demo.engine import Engine
-from demo.limits import UPLOADS_LIFETIME_S, busy
+from demo.limits import CNN, UPLOADS_LIFETIME_S, busy
 from demo.status import FORGOTTEN, note, problem, reported, silent, status, waiting, working
 from demo.watching import Watched
 from s2vt_model.progress import Progress
@@ -88,7 +88,7 @@ class CompareView:
         catalogue = yield from reported(self.engine.catalogue(), self.status)
         chosen = watched.wish.model or catalogue.default
         rows = []
-        for step in compare(self.engine, catalogue.models, watched):
+        for step in self.engine.turns[CNN].of_page(compare(self.engine, catalogue.models, watched)):
             if isinstance(step, Progress):
                 yield {self.status: working(step)}
             else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from demo import zero_gpu
 from demo.background import Background
-from demo.limits import MAX_VISITORS_MODELS
+from demo.limits import CNN, MAX_VISITORS_MODELS, TRACES
+from demo.turns import Turns
 from s2vt_model.errors import S2VTError
 from s2vt_model.progress import Progress, Work
 
@@ -26,10 +27,16 @@ class Engine:
         load: Callable[[Model], Captioner] | None = None,
         catalogue: Callable[[], Catalogue] | None = None,
         fetch: Callable[[Model, bool], Work[Model]] | None = None,
+        is_here: Callable[[Model], bool] | None = None,
     ):
-        """`fetch` brings what a model lacks onto this disk; its second argument says whether the model is listed."""
+        """`fetch` brings what a model lacks onto this disk; its second argument says whether the model is listed.
+
+        `is_here` says whether it would have nothing to ask the Hub for.
+        """
+        self.turns = {CNN: Turns(), TRACES: Turns()}
         self._load = load or self._load_from_library
         self._fetch = fetch or (_fetch if load is None else _as_it_is)
+        self._is_here = is_here or (_is_here if load is None else lambda model: True)
         self._read_catalogue = catalogue or _read_listed
         self._library: StreamLibrary | None = None
         self._loading = threading.Lock()  # one model at a time: they share streams
@@ -54,6 +61,12 @@ class Engine:
         catalogue = yield from self.catalogue()
         model = catalogue.model(name or catalogue.default)
         return (yield from self._ask_for(model, set(model.checkpoints) <= set(catalogue.streams)).wait())
+
+    def is_at_hand(self, model: Model) -> bool:
+        """Whether the Hub has no part in it: it is loaded, or on this disk."""
+        with self._asking:
+            asked = self._captioners.get(model.name)
+        return bool(asked and asked.has_succeeded) or self._is_here(model)
 
     def _ask_for_catalogue(self) -> Background[Catalogue]:
         with self._asking:
@@ -108,6 +121,12 @@ def _fetch(model: Model, is_listed: bool) -> Work[Model]:
 
     # A visitor's own is asked for as nobody: the server's token opens what is the server's alone.
     return (yield from fetch(model, Hub(token=None if is_listed else False)))
+
+
+def _is_here(model: Model) -> bool:
+    from s2vt_model.hub import Hub, is_here  # imports torch
+
+    return is_here(model, Hub())
 
 
 def _as_it_is(model: Model, is_listed: bool) -> Work[Model]:

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from demo.engine import Engine
-from demo.limits import UPLOADS_LIFETIME_S, busy
+from demo.limits import CNN, UPLOADS_LIFETIME_S, busy
 from demo.motion import motion_message, no_motion_message
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting
 from demo.watching import Watched
@@ -82,7 +82,8 @@ class MotionView:
             yield self.without_motion(silent())  # another video came while this wish waited for its turn
         else:
             try:
-                message = yield from reported(motion_message(self.engine, watched, wish.algorithm), self.status)
+                work = motion_message(self.engine, watched, wish.algorithm)
+                message = yield from reported(self.engine.turns[CNN].of_page(work), self.status)
             except S2VTError as error:
                 yield self.without_motion(problem(str(error)))
             except Exception:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from demo.blocks import PAGE, Page
 from demo.engine import Engine
-from demo.limits import MAX_SESSIONS, MAX_UPLOAD_MB, MAX_WAITING
+from demo.limits import MAX_SESSIONS, MAX_THREADS, MAX_UPLOAD_MB, MAX_WAITING
 from s2vt_model.errors import S2VTError
 
 # A font that Gradio serves itself: a Google font would be fetched from outside. (Its semi-bold file lacks letters.)
@@ -43,6 +43,7 @@ def serve(
         share=False,
         ssr_mode=False,
         run_history=False,
+        max_threads=MAX_THREADS,
         max_file_size=f"{MAX_UPLOAD_MB}mb",
         state_session_capacity=MAX_SESSIONS,
         footer_links=["api"],

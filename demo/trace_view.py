@@ -88,7 +88,7 @@ class TraceView:
         try:
             for is_partial in (True, False):
                 work = trace_message(self.engine, watched, wish.options, wish.shares, is_partial)
-                message = yield from reported(work, self.status)
+                message = yield from reported(self.engine.turns[TRACES].of_page(work), self.status)
                 yield {self.player: message}
         except S2VTError as error:
             yield self.ended(problem(str(error)))

@@ -91,9 +91,8 @@ class WhatIfView:
             yield self.ended(silent())  # another video came while this wish waited for its turn
             return
         try:
-            message = yield from reported(
-                what_if_message(self.engine, watched, wish.change, traced.options, traced.shares), self.status
-            )
+            work = what_if_message(self.engine, watched, wish.change, traced.options, traced.shares)
+            message = yield from reported(self.engine.turns[TRACES].of_page(work), self.status)
         except S2VTError as error:
             yield self.ended(problem(str(error)))
         except Exception:

@@ -41,6 +41,7 @@ from s2vt_model.progress import Progress, Work, finish
 from s2vt_model.video import Clip
 
 FILES = ("model.safetensors", "golden.safetensors")
+FOLDER = ("config.json", *FILES)  # all that a folder with weights must have
 # On a CPU few at a time: the activations of four frames stay in its cache, those of 32 do not.
 FRAMES_PER_BATCH = {"cpu": 4, "cuda": 64}
 TOO_SHORT = "it has a single frame, and this model looks at motion. Give it a longer part."

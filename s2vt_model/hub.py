@@ -31,7 +31,7 @@ from s2vt_model.progress import Progress, Work
 if TYPE_CHECKING:
     from s2vt_model.models import Model
 
-MAX_CHECKPOINT_BYTES = 600_000_000  # the authors' own, in float32, has 350 million
+MAX_CHECKPOINT_BYTES = 600_000_000  # without its backbone; the authors' own, in float32, has 349 million
 MAX_BACKBONE_BYTES = 1_500_000_000  # VGG-19 has 575 million
 TIMM_FILES = ("config.json", "model.safetensors")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -48,17 +48,17 @@ class Hub:
 
     def checkpoint(self, name: HubName) -> Work[Path]:
         """The checkpoint's folder. Raises `HubError`."""
-        if name.is_pinned and (cached := self._cached_checkpoint(name)):
-            yield Progress("download", None, f"Checking the files of {name}")
-            if not self._unsound(cached, name):
-                return cached
+        yield Progress("download", None, f"Checking the files of {name}")
+        held = self.held_checkpoint(name)
+        if held and name.is_pinned:
+            return held
         try:
             folder = yield from exchange(str(name), self.url, lambda meter: self._download_checkpoint(name, meter))
         except HubUnreachableError:
-            folder = self._cached_checkpoint(name)
-            if folder is None:
+            if held is None:
                 raise
             yield Progress("download", None, f"The Hub cannot be asked; the copy of {name} here is used")
+            return held
         if bad := self._unsound(folder, name):
             raise HubError(
                 f"“{bad}” of “{name}” is not the file that its manifest.json describes; it was thrown away. "
@@ -66,18 +66,22 @@ class Hub:
             )
         return folder
 
+    def held_checkpoint(self, name: HubName) -> Path | None:
+        """The folder that `checkpoint` found last, if it is all there and sound; the Hub is not asked."""
+        revision = name.revision or "main"
+        folder = self._cached(name.repository, revision, (manifest.NAME, "config.json"))
+        return None if folder is None or self._unsound(folder, name) else folder
+
     def backbone(self, name: HubName) -> Work[Path]:
         """The folder of a network in timm's layout: its config.json and its safetensors. Raises `HubError`."""
         held = self.held_backbone(name)
         if held:
             yield Progress("download", None, f"Checking the files of {name}")
-            if not self._differing(held, self._record(name)):
+            if not self._unlike_first(held, name):
                 return held
         folder = yield from exchange(str(name), self.url, lambda meter: self._download_backbone(name, meter))
         yield Progress("download", None, f"Checking the files of {name}")
-        if not self._record_file(name).is_file():
-            self._write_record(name, folder)
-        elif bad := self._differing(folder, self._record(name)):
+        if bad := self._unlike_first(folder, name):
             raise HubError(
                 f"“{bad}” of “{name}” is not the file that was downloaded here first. If its owner has changed it and "
                 f"you trust the change, delete “{self._record_file(name)}” and try again."
@@ -85,10 +89,11 @@ class Hub:
         return folder
 
     def held_backbone(self, name: HubName) -> Path | None:
-        """The folder that `backbone` found last, if it is all there; the Hub is not asked."""
-        if not self._record_file(name).is_file():
-            return None
-        return self._cached(name.repository, self._commit(name), TIMM_FILES)
+        """The folder that `backbone` found last, if it is all there; the Hub is not asked.
+
+        Before that, what somebody else left in the cache: timm, or a Space that preloads it.
+        """
+        return self._cached(name.repository, self._revision(name) or "main", TIMM_FILES)
 
     # --- asking ---------------------------------------------------------------------------
 
@@ -117,9 +122,7 @@ class Hub:
         return folder
 
     def _download_backbone(self, name: HubName, meter: Meter) -> Path:
-        held = self._record_file(name).is_file()
-        revision = self._commit(name) if held else name.revision
-        info = self._ask(replace(name, revision=revision), meter)
+        info = self._ask(replace(name, revision=self._revision(name)), meter)
         self._check_offer(name, info, TIMM_FILES, MAX_BACKBONE_BYTES)
         return self._fetch_all(name, info, TIMM_FILES, meter)
 
@@ -168,9 +171,14 @@ class Hub:
                 f"“{name}” lacks “{missing[0]}”: it is not what is looked for. Name a repository that "
                 "`python -m s2vt_model publish` made, or as a backbone one of timm's."
             )
-        wanted = [file for file in sizes if file in needed or file.startswith("backbone/")]
-        if (size := sum(sizes[file] for file in wanted)) > max_bytes:
-            raise HubError(f"“{name}” is {size / 1e6:,.0f} MB large; at most {max_bytes / 1e6:,.0f} MB are downloaded.")
+        backbone = [file for file in sizes if file.startswith("backbone/")]
+        parts = (f"“{name}”", needed, max_bytes), (f"The backbone of “{name}”", backbone, MAX_BACKBONE_BYTES)
+        for what, wanted, most in parts:
+            if (size := sum(sizes[file] for file in wanted)) > most:
+                raise HubError(
+                    f"{what} is {size / 1e6:,.0f} MB large; at most {most / 1e6:,.0f} MB are downloaded. "
+                    "Name a smaller one."
+                )
 
     def _listed(self, folder: Path, name: HubName) -> Manifest:
         try:
@@ -195,15 +203,14 @@ class Hub:
         if not PLAIN_NAME.fullmatch(backbone):
             raise HubError(f"The config of “{name}” names a backbone “{backbone}”. Ask its owner for a proper name.")
         embedded = checkpoint.WEIGHTS / "backbones" / backbone
-        if brought.keys() >= set(backbones.FILES):
-            same = all(brought[file].is_of(embedded / file) for file in backbones.FILES)
-            return files if same else files + [f"backbone/{file}" for file in backbones.FILES]
-        if not embedded.is_dir():
+        if embedded.is_dir() and all(entry.is_of(embedded / file) for file, entry in brought.items()):
+            return files
+        if not brought.keys() >= set(backbones.FOLDER):
             raise HubError(
                 f"“{name}” was trained with the backbone “{backbone}”, which it does not bring. "
                 "Ask its owner to publish it again, with the backbone."
             )
-        return files
+        return files + [f"backbone/{file}" for file in backbones.FOLDER]
 
     # --- what is here -----------------------------------------------------------------------
 
@@ -217,26 +224,30 @@ class Hub:
         ]
         return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
 
-    def _cached_checkpoint(self, name: HubName) -> Path | None:
-        """The folder that was downloaded under this name last, if it is all there."""
-        revision = name.revision or "main"
-        folder = self._cached(name.repository, revision, (manifest.NAME, "config.json"))
-        if folder is None:
-            return None
-        wanted = self._wanted(folder, self._listed(folder, name), name)
-        return folder if self._cached(name.repository, revision, ("config.json", *wanted)) else None
-
     def _unsound(self, folder: Path, name: HubName) -> str | None:
-        listed = self._listed(folder, name)
-        return self._differing(folder, {file: listed[file] for file in self._wanted(folder, listed, name)})
+        """A file that has not come yet, or is not what the manifest says.
+
+        Such a one is thrown away, and the manifest too: either may have rotted.
+        """
+        try:
+            listed = self._listed(folder, name)
+            bad = self._differing(folder, {"config.json": listed["config.json"]})  # before it is read
+            if not bad:
+                wanted = {file: listed[file] for file in self._wanted(folder, listed, name)}
+                if missing := [file for file in wanted if not (folder / file).is_file()]:
+                    return missing[0]
+                bad = self._differing(folder, wanted)
+        except HubError:
+            bad = manifest.NAME
+        if bad:
+            _throw_away(folder / manifest.NAME)
+        return bad
 
     def _differing(self, folder: Path, listed: Manifest) -> str | None:
         """A file that is not what it must be, thrown out of the cache so that it can be downloaded again."""
         for name, entry in listed.items():
-            file = folder / name
-            if not entry.is_of(file):
-                file.resolve().unlink(missing_ok=True)  # the cache keeps contents apart, and links to them
-                file.unlink(missing_ok=True)
+            if not entry.is_of(folder / name):
+                _throw_away(folder / name)
                 return name
         return None
 
@@ -252,17 +263,30 @@ class Hub:
         files = manifest.to_json(manifest.entries_of(folder, TIMM_FILES))
         file.write_text(json.dumps({"commit": folder.name, "files": json.loads(files)}, indent=2), encoding="utf-8")
 
-    def _read_record(self, name: HubName) -> dict:
+    def _read_record(self, name: HubName) -> tuple[str, Manifest]:
+        """The commit, and what its files were."""
         try:
-            return json.loads(self._record_file(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            record = json.loads(self._record_file(name).read_text(encoding="utf-8"))
+            listed = manifest.from_json(json.dumps(record["files"]))
+            return record["commit"], {file: listed[file] for file in TIMM_FILES}
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise HubError(f"“{self._record_file(name)}” cannot be read. Delete it to trust “{name}” anew.") from error
 
-    def _commit(self, name: HubName) -> str:
-        return self._read_record(name)["commit"]
+    def _revision(self, name: HubName) -> str | None:
+        """The commit that is held to; before there is one, what the name says."""
+        return self._read_record(name)[0] if self._record_file(name).is_file() else name.revision
 
-    def _record(self, name: HubName) -> Manifest:
-        return manifest.from_json(json.dumps(self._read_record(name)["files"]))
+    def _unlike_first(self, folder: Path, name: HubName) -> str | None:
+        """A file that is not what it was; at the first time, all of them are written down."""
+        if self._record_file(name).is_file():
+            return self._differing(folder, self._read_record(name)[1])
+        self._write_record(name, folder)
+        return None
+
+
+def _throw_away(file: Path) -> None:
+    file.resolve().unlink(missing_ok=True)  # the cache keeps contents apart, and links to them
+    file.unlink(missing_ok=True)
 
 
 def backbone_of(folder: Path) -> HubName | str:
@@ -272,6 +296,22 @@ def backbone_of(folder: Path) -> HubName | str:
         return HubName.parse(name) if "/" in name else name
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HubError(f"The config.json in “{folder}” cannot be used ({first_line(error)}).") from error
+
+
+def is_here(model: "Model", hub: Hub) -> bool:
+    """Whether `fetch` has nothing to ask the Hub for."""
+    try:
+        for where in model.checkpoints.values():
+            if isinstance(where, HubName):
+                where = hub.held_checkpoint(where) if where.is_pinned else None
+            if where is None:
+                return False
+            backbone = backbone_of(where)
+            if isinstance(backbone, HubName) and hub.held_backbone(backbone) is None:
+                return False
+    except HubError:
+        pass  # a damaged folder of this disk: loading it tells best what is wrong
+    return True
 
 
 def fetch(model: "Model", hub: Hub, brought: Collection[str] = ()) -> Work["Model"]:

@@ -26,7 +26,7 @@ The environment's S2VT_MODELS adds some, "org/name,org/other@v2"; any other can 
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,6 +85,14 @@ class Catalogue:
             return found
         checked = check_alpha(alpha, list(found.checkpoints))
         return replace(found, alpha=checked)
+
+    def without(self, names: Collection[str]) -> "Catalogue":
+        """All but these streams, and the sums that they are in."""
+        return replace(
+            self,
+            streams={name: model for name, model in self.streams.items() if name not in names},
+            sets={name: model for name, model in self.sets.items() if model.checkpoints.keys().isdisjoint(names)},
+        )
 
     def _stream(self, name: str) -> Model:
         return self.streams.get(name) or stream_of_hub(HubName.parse(name))

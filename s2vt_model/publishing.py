@@ -6,17 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import CommitOperationAdd, EvalResult, HfApi, ModelCard, constants, get_token
+import timm
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    EvalResult,
+    HfApi,
+    ModelCard,
+    constants,
+    get_token,
+)
 
 from s2vt_model import backbones, checkpoint, manifest
 from s2vt_model.backbones import load_backbone
 from s2vt_model.checkpoint import Checkpoint, load_checkpoint
+from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.errors import HubError, S2VTError
 from s2vt_model.hub_transfer import explained
 from s2vt_model.stream import Stream
 
 PIPELINE = "video-text-to-text"  # the Hub's word for what reads a video and writes
-TEST_CLIPS = "MSVD, the clips that the card names"  # not all of its test clips can still be had
+TEST_CLIPS = "{}, the clips that the card names"  # not all of a corpus's test clips can always be had
+DATASETS = {name: corpus.title for name, corpus in CORPORA.items()} | {"flickr8k": "Flickr8k"}  # the Hub's -> ours
 METRICS = {"METEOR": "meteor", "BLEU_4": "bleu", "ROUGE_L": "rouge", "CIDEr": "cider"}  # ours -> the Hub's
 
 
@@ -26,6 +37,7 @@ class Publication:
 
     repository: str  # "org/name"
     files: Mapping[str, Path | bytes]  # path in the repository -> a file here, or its content
+    owned: tuple[str, ...]  # folders, as “backbone/”, in which nothing else is to stay from an earlier publication
     card: str  # the README.md among them
     kind: Literal["model", "space"] = "model"
 
@@ -45,7 +57,7 @@ def prepare(folder: Path, repository: str) -> Publication:
     beside = loaded.backbone_folder
     if "/" not in loaded.config.backbone:
         Stream(loaded, load_backbone(beside))  # they fit, and its golden sample holds
-        files |= {f"backbone/{name}": beside / name for name in backbones.FILES}
+        files |= {f"backbone/{name}": beside / name for name in backbones.FOLDER}
     elif (beside / "config.json").is_file():
         files["backbone/config.json"] = beside / "config.json"  # only the preprocessing: the Hub has the rest
     entries = {name: manifest.Entry.of(file) for name, file in files.items()}
@@ -53,11 +65,13 @@ def prepare(folder: Path, repository: str) -> Publication:
     files |= {manifest.NAME: manifest.to_json(entries).encode(), "README.md": card.encode()}
     extras = {"recipe.toml": folder / "recipe.toml", "backbone/README.md": beside / "README.md"}
     files |= {name: file for name, file in extras.items() if file.is_file()}
-    return Publication(repository, files, card)
+    return Publication(repository, files, ("backbone/",), card)
 
 
 def publish(publication: Publication, endpoint: str | None = None, token: str | None = None) -> Published:
     """Upload it in one commit; the repository is made where there is none. Raises `HubError`.
+
+    Files that the owner put beside it stay.
 
     endpoint, token: in place of HF_ENDPOINT and HF_TOKEN.
     """
@@ -65,7 +79,7 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
     if not (token or get_token()):
         raise HubError(f"Set HF_TOKEN to an access token that may write. They are made at {url}/settings/tokens.")
     api = HfApi(endpoint=endpoint, token=token)
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
         for name, content in publication.files.items()
     ]
@@ -73,6 +87,9 @@ def publish(publication: Publication, endpoint: str | None = None, token: str | 
     what, folder = ("a checkpoint", "") if kind == "model" else ("the demo", "spaces/")
     try:
         api.create_repo(name, repo_type=kind, space_sdk="gradio" if kind == "space" else None, exist_ok=True)
+        there = [file.rfilename for file in api.repo_info(name, repo_type=kind).siblings]
+        stale = [file for file in there if file.startswith(publication.owned) and file not in publication.files]
+        operations += [CommitOperationDelete(file, is_folder=False) for file in stale]
         done = api.create_commit(name, operations, repo_type=kind, commit_message=f"S2VT: {what}")
     except Exception as error:
         raise explained(name, url, error) from error
@@ -103,14 +120,19 @@ def model_card(loaded: Checkpoint, repository: str) -> str:
     data.library_name = data.library_name or "pytorch"
     data.pipeline_tag = data.pipeline_tag or PIPELINE
     data.tags = data.tags or ["s2vt", "video-captioning"]
-    if "/" in config.backbone:
+    data.datasets = data.datasets or [name for name, title in DATASETS.items() if title in config.trained_on] or None
+    if timm.models.is_model_pretrained(config.backbone):
+        data.base_model = data.base_model or f"timm/{config.backbone}"
+    elif "/" in config.backbone:
         data.base_model = data.base_model or config.backbone
     scores = {name: value for name, value in config.scores.items() if name in METRICS}
-    if scores:
+    corpus = next((name for name, about in CORPORA.items() if about.title in config.trained_on), None)
+    if scores and corpus:  # what it was scored on is what it learned from
+        clips = TEST_CLIPS.format(CORPORA[corpus].title)
         data.metrics = data.metrics or [METRICS[name] for name in scores]
         data.model_name = config.name
         data.eval_results = [
-            EvalResult(PIPELINE, "msvd", TEST_CLIPS, METRICS[name], value, dataset_split="test", metric_name=name)
+            EvalResult(PIPELINE, corpus, clips, METRICS[name], value, dataset_split="test", metric_name=name)
             for name, value in scores.items()
         ]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n{card.text.strip()}\n\n{_how_to_use(repository)}"))

@@ -10,10 +10,12 @@ from pathlib import Path
 from huggingface_hub import SpaceCard
 
 from s2vt_model import backbones, checkpoint, manifest
+from s2vt_model.checkpoint import load_checkpoint
 from s2vt_model.errors import S2VTError
-from s2vt_model.hub import TIMM_FILES
+from s2vt_model.hub import TIMM_FILES, Hub
 from s2vt_model.hub_name import HubName
 from s2vt_model.models import Catalogue, read_catalogue
+from s2vt_model.progress import finish
 from s2vt_model.publishing import Publication
 from s2vt_model.stream import StreamLibrary
 
@@ -51,29 +53,34 @@ their own: see `demo/examples/README.md`.
 """
 
 
-def prepare_space(repository: str, catalogue: Catalogue | None = None) -> Publication:
+def prepare_space(repository: str, catalogue: Catalogue | None = None, hub: Hub | None = None) -> Publication:
     """All that a Space called `repository` needs; by default its models are those of weights/models.toml.
 
-    Raises `S2VTError` where one of them is not in order, or not in the project's folder.
+    What is listed of the Hub is fetched from `hub`, to see that it is in order, and which files it has. Raises
+    `S2VTError` where one of the models is not, or neither there nor in the project's folder.
     """
     catalogue = catalogue or read_catalogue(added="")
     files: dict[str, Path | bytes] = {name: ROOT / name for name in (*AT_THE_TOP, *_code())}
     preload: list[str] = []  # repository, files, commit
-    library = StreamLibrary("cpu")
+    hub = hub or Hub()
+    library = StreamLibrary("cpu", hub)
     for model in catalogue.streams.values():
         for where in model.checkpoints.values():
             if isinstance(where, HubName):
-                preload.append(_preloaded(where, (manifest.NAME, *checkpoint.FILES)))
-                continue
-            loaded = library.stream(where).checkpoint  # it fits its backbone, and both golden samples hold
-            files |= _of_folder(where, (*checkpoint.FILES, "README.md"))
-            files |= _of_folder(loaded.backbone_folder, ("config.json", *backbones.FILES, "README.md"))
+                folder = finish(hub.checkpoint(where))
+                loaded = load_checkpoint(folder)
+                brought = [f"backbone/{name}" for name in backbones.FOLDER if (folder / "backbone" / name).is_file()]
+                preload.append(_preloaded(where, (manifest.NAME, *checkpoint.FILES, *brought)))
+            else:
+                loaded = library.stream(where).checkpoint  # it fits its backbone, and both golden samples hold
+                files |= _of_folder(where, (*checkpoint.FILES, "README.md"))
+                files |= _of_folder(loaded.backbone_folder, (*backbones.FOLDER, "README.md"))
             if "/" in loaded.config.backbone:
                 preload.append(_preloaded(HubName.parse(loaded.config.backbone), TIMM_FILES))
     card = _card(list(dict.fromkeys(preload)))
     attributes = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in BY_LFS)
     files |= {"README.md": card.encode(), ".gitattributes": attributes.encode()}
-    return Publication(repository, files, card, kind="space")
+    return Publication(repository, files, ("demo/", "s2vt_model/", "weights/"), card, kind="space")
 
 
 def _code() -> Iterator[str]:

@@ -39,8 +39,9 @@ def load_timm_backbone(
             raise ValueError(f"it is a “{card['architecture']}”, not a “{described.architecture}”")
         weights = load_file(folder / "model.safetensors")
         backbone = ImageBackbone(described)
-        classifier = card["pretrained_cfg"]["classifier"]
-        kept = {k: t.float() for k, t in weights.items() if k.rpartition(".")[0] != classifier}
+        classifiers = card["pretrained_cfg"].get("classifier") or ()  # distilled ones have several, some have none
+        classifiers = {classifiers} if isinstance(classifiers, str) else set(classifiers)
+        kept = {k: t.float() for k, t in weights.items() if k.rpartition(".")[0] not in classifiers}
         missing, surplus = backbone.network.load_state_dict(kept, strict=False)
         missing = [k for k in missing if not k.endswith("num_batches_tracked")]  # counts that only training needs
         if missing or surplus:

@@ -97,6 +97,10 @@ def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, train
         [streams.twin]
         checkpoint = "{trained / "run/checkpoint"}"
         about = "the same"
+        [streams.far]
+        repository = "org/far"
+        revision = "{"0" * 40}"
+        about = "on the Hub"
         [sets."rgb+twin"]
         alpha = {{ rgb = 0.5, twin = 0.5 }}
         decoding = {{ method = "greedy" }}
@@ -106,7 +110,9 @@ def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, train
     monkeypatch.setattr("s2vt_model.models.read_catalogue", lambda: catalogue)
     cache = ["--cache", str(trained / "cache"), "--device", "cpu"]
     assert main(["evaluate", "--table", "--root", str(msvd), "--split", "test", *cache]) == 0
-    scores, differences = capsys.readouterr().out.split("\n\n")
+    printed = capsys.readouterr()
+    assert printed.err.startswith("“far” is left out, as some of it is on the Hugging Face Hub.")
+    scores, differences = printed.out.split("\n\n")
     names = [line[:28].strip() for line in scores.splitlines()[2:]]
     assert names == ["constant sentence", "nearest neighbours, rgb", "rgb", "rgb", "twin", "twin", "rgb+twin"]
     rows = dict(zip(names, (line[36:].split() for line in scores.splitlines()[2:]), strict=True))

@@ -15,6 +15,7 @@ import torch
 
 from s2vt_model import hub_transfer, manifest
 from s2vt_model.architectures import build_network
+from s2vt_model.backbones import FOLDER
 from s2vt_model.checkpoint import FILES, WEIGHTS, load_checkpoint, save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.errors import CheckpointError, HubError, HubUnreachableError
@@ -157,7 +158,7 @@ def test_only_what_the_manifest_lists_is_downloaded(server, hub, files):
 
 
 def test_the_embedded_backbone_is_used_where_the_hashes_agree(server, hub, files):
-    entries = manifest.entries_of(EMBEDDED, ("config.json", "model.safetensors", "golden.safetensors"))
+    entries = manifest.entries_of(EMBEDDED, FOLDER)
     listed = manifest.from_json(files[manifest.NAME].decode())
     listed |= {f"backbone/{name}": entry for name, entry in entries.items()}
     brought = {f"backbone/{name}": (EMBEDDED / name).read_bytes() for name in entries}
@@ -167,16 +168,30 @@ def test_the_embedded_backbone_is_used_where_the_hashes_agree(server, hub, files
 
 
 def test_another_backbone_comes_along(server, hub, files):
-    brought = {f"backbone/{name}": b"other " + name.encode() for name in
-               ("config.json", "model.safetensors", "golden.safetensors")}  # fmt: skip
+    brought = {f"backbone/{name}": b"other " + name.encode() for name in FOLDER}
     listed = _listing(files | brought)
     server.repository("org/tiny", files | brought | listed)
     found = download(hub)
     assert load_checkpoint(found).backbone_folder == found / "backbone"
-    assert (found / "backbone/model.safetensors").read_bytes() == b"other model.safetensors"
+    assert {f"backbone/{name}": (found / "backbone" / name).read_bytes() for name in FOLDER} == brought
     server.requests.clear()
     assert download(hub, pinned(found.name)) == found
     assert server.requests == []
+
+
+@pytest.mark.parametrize("file", FOLDER)
+def test_one_that_differs_in_one_file_comes_along_whole(server, hub, files, file):
+    brought = {f"backbone/{name}": (EMBEDDED / name).read_bytes() for name in FOLDER}
+    brought[f"backbone/{file}"] += b" "
+    server.repository("org/tiny", files | brought | _listing(files | brought))
+    found = download(hub)
+    assert {f"backbone/{name}": (found / "backbone" / name).read_bytes() for name in FOLDER} == brought
+
+
+def test_another_backbone_that_lacks_a_file_is_refused(server, hub, files):
+    brought = {"backbone/model.safetensors": b"other", "backbone/golden.safetensors": b"other"}
+    server.repository("org/tiny", files | brought | _listing(files | brought))
+    assert "which it does not bring" in sentence_about(hub)
 
 
 def _listing(files) -> dict[str, bytes]:
@@ -220,13 +235,45 @@ def test_a_download_that_breaks_off_goes_on_with_the_next_file(server, hub, file
     assert server.asked("GET", "vocabulary.txt") == 0  # that one had come
 
 
-def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, hub, files):
+def test_a_file_that_is_whole_but_too_short_is_refused(server, hub, files):
+    server.repository("org/tiny", files)
+    server.shortens.add("model.safetensors")
+    assert "broke off. Try again" in sentence_about(hub)
+    server.shortens.clear()
+    assert load_checkpoint(download(hub)).config == CONFIG
+
+
+@pytest.mark.parametrize("is_pinned", [True, False])
+@pytest.mark.parametrize("file", [*FILES, manifest.NAME])
+def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, hub, files, file, is_pinned):
     commit = server.repository("org/tiny", files).refs["main"]
+    name = pinned(commit) if is_pinned else NAME
+    rotten = download(hub, name) / file
+    rotten.resolve().write_bytes(rotten.read_bytes()[:-1] + b"?")
+    found = download(hub, name)
+    assert {file: (found / file).read_bytes() for file in files} == files
+    server.status = 503
+    assert download(hub, name) == found
+
+
+def test_a_manifest_with_a_wrong_digit_is_downloaded_again(server, hub, files):
+    commit = server.repository("org/tiny", files).refs["main"]
+    rotten = download(hub, pinned(commit)) / manifest.NAME
+    digest = sha256(files["model.safetensors"]).hexdigest().encode()
+    rotten.resolve().write_bytes(files[manifest.NAME].replace(digest, digest[::-1]))
     found = download(hub, pinned(commit))
-    weights = found / "model.safetensors"
-    weights.resolve().write_bytes(weights.read_bytes()[:-1] + b"?")
-    found = download(hub, pinned(commit))
-    assert (found / "model.safetensors").read_bytes() == files["model.safetensors"]
+    assert {file: (found / file).read_bytes() for file in files} == files
+
+
+def test_looking_for_a_checkpoint_does_not_disturb_its_download(server, hub, files):
+    commit = server.repository("org/tiny", files).refs["main"]
+    server.stalls.add("golden.safetensors")
+    work = hub.checkpoint(pinned(commit))
+    next(step for step in work if step.fraction)
+    assert hub.held_checkpoint(pinned(commit)) is None
+    server.released.set()
+    server.stalls.clear()
+    assert load_checkpoint(finish(work)).config == CONFIG
 
 
 def test_stop_ends_the_download(server, hub, files):
@@ -319,8 +366,21 @@ def test_a_config_with_a_backbone_that_cannot_be(server, hub, files, backbone):
 def test_what_is_too_large_is_not_begun(server, hub, files, monkeypatch):
     server.repository("org/tiny", files)
     monkeypatch.setattr("s2vt_model.hub.MAX_CHECKPOINT_BYTES", 1000)
-    assert "MB are downloaded" in sentence_about(hub)
+    assert sentence_about(hub).startswith("“org/tiny” is 0 MB large; at most 0 MB are downloaded.")
     assert server.asked("GET", "/resolve/") == 0
+
+
+def test_a_backbone_has_a_limit_of_its_own(server, hub, files, monkeypatch):
+    """The authors' checkpoint has 349 MB, its VGG-16 another 537."""
+    brought = {f"backbone/{name}": bytes(6000) for name in FOLDER}
+    files |= _listing(files | brought)
+    server.repository("org/tiny", files | brought)
+    monkeypatch.setattr("s2vt_model.hub.MAX_CHECKPOINT_BYTES", sum(map(len, files.values())))
+    monkeypatch.setattr("s2vt_model.hub.MAX_BACKBONE_BYTES", 17_999)
+    assert sentence_about(hub).startswith("The backbone of “org/tiny” is 0 MB large")
+    assert server.asked("GET", "/resolve/") == 0
+    monkeypatch.setattr("s2vt_model.hub.MAX_BACKBONE_BYTES", 18_000)
+    assert (download(hub) / "backbone/model.safetensors").stat().st_size == 6000
 
 
 # --- a Hub that is slow, dead, or not to be asked -----------------------------------------------

@@ -95,8 +95,14 @@ def test_every_model_that_comes_with_the_project_loads():
     for model in catalogue.streams.values():
         (folder,) = model.checkpoints.values()
         assert load_checkpoint(folder).config.scores
-    folders = [folder for model in catalogue.streams.values() for folder in model.checkpoints.values()]
-    assert len({(folder / "vocabulary.txt").read_text() for folder in folders}) == 1  # any of them can be added
+    words = {name: (m.checkpoints[name] / "vocabulary.txt").read_text() for name, m in catalogue.streams.items()}
+    assert {name for name in words if words[name] != words["rgb"]} == {"vgg19"}  # any others can be added
+
+
+def test_without_a_stream_its_sums_are_left_out_too(catalogue):
+    rest = catalogue.without({"motion"})
+    assert [model.name for model in catalogue.models] == ["rgb+motion", "rgb", "motion", "gru"]
+    assert (list(rest.streams), list(rest.sets)) == (["rgb", "gru"], [])
 
 
 def test_the_weights_stay_small():

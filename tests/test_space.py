@@ -4,15 +4,19 @@ import ast
 import re
 import subprocess
 from fnmatch import fnmatch
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import yaml
 from huggingface_hub import constants
 
+from s2vt_model import checkpoint, manifest
 from s2vt_model.__main__ import main
+from s2vt_model.backbones import FOLDER
 from s2vt_model.checkpoint import WEIGHTS
 from s2vt_model.errors import S2VTError
+from s2vt_model.hub import Hub
 from s2vt_model.models import read_catalogue
 from s2vt_model.publishing import publish, write
 from s2vt_model.space import ROOT, prepare_space
@@ -80,6 +84,7 @@ def test_no_tests_no_corpora_no_other_weights(folder):
     assert {n.split("/")[2] for n in names if n.startswith("weights/backbones/")} == {
         "tf_efficientnet_lite2.in1k",
         "i3d-kinetics400-rgb",
+        "timm",  # what feeds VGG-19, without its weights
     }
 
 
@@ -118,7 +123,7 @@ def test_the_front_matter(publication):
     assert data["license"] == "mit"
     assert len(data["short_description"]) <= 60
     assert {"title", "emoji", "colorFrom", "colorTo", "tags"} <= data.keys()
-    assert "preload_from_hub" not in data  # all listed models come along
+    assert data["preload_from_hub"] == ["timm/vgg19.tv_in1k config.json,model.safetensors"]  # all else comes along
 
 
 def test_requirements_are_pinned(folder):
@@ -126,27 +131,44 @@ def test_requirements_are_pinned(folder):
     assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in lines if line)
 
 
+def of_the_hub(server) -> str:
+    """A checkpoint with a backbone of its own. Returns its commit."""
+    files = {file.name: file.read_bytes() for file in (WEIGHTS / "meanpool-msvd-rgb").iterdir()}
+    embedded = WEIGHTS / "backbones" / "tf_efficientnet_lite2.in1k"
+    files["config.json"] = files["config.json"].replace(embedded.name.encode(), b"another")
+    files |= {f"backbone/{name}": (embedded / name).read_bytes() for name in FOLDER}
+    listed = {
+        name: manifest.Entry(sha256(content).hexdigest(), len(content))
+        for name, content in files.items()
+        if name in checkpoint.FILES or name.startswith("backbone/")
+    }
+    return server.repository("org/better").commit(files | {manifest.NAME: manifest.to_json(listed).encode()})
+
+
 def test_what_is_of_the_hub_is_preloaded(tmp_path):
-    commit = "0123456789" * 4
     list_of_models = tmp_path / "models.toml"
-    list_of_models.write_text(
-        f"""default = "rgb"
-        [streams.rgb]
-        checkpoint = "{WEIGHTS / "s2vt-msvd-rgb"}"
-        about = "embedded"
-        [streams.vgg19]
-        checkpoint = "{WEIGHTS / "s2vt-msvd-vgg19-rgb"}"
-        about = "its backbone is of the Hub"
-        [streams.better]
-        repository = "org/better"
-        revision = "{commit}"
-        about = "all of it is of the Hub"
-        """
-    )
-    publication = prepare_space("org/demo", read_catalogue(list_of_models, added=""))
+    with serving() as server:
+        commit = of_the_hub(server)
+        list_of_models.write_text(
+            f"""default = "rgb"
+            [streams.rgb]
+            checkpoint = "{WEIGHTS / "s2vt-msvd-rgb"}"
+            about = "embedded"
+            [streams.vgg19]
+            checkpoint = "{WEIGHTS / "s2vt-msvd-vgg19-rgb"}"
+            about = "its backbone is of the Hub"
+            [streams.better]
+            repository = "org/better"
+            revision = "{commit}"
+            about = "all of it is of the Hub"
+            """
+        )
+        hub = Hub(server.url, tmp_path / "home", token=False)
+        publication = prepare_space("org/demo", read_catalogue(list_of_models, added=""), hub)
     assert front_matter(publication.card)["preload_from_hub"] == [
         "timm/vgg19.tv_in1k config.json,model.safetensors",
-        f"org/better manifest.json,config.json,vocabulary.txt,model.safetensors,golden.safetensors {commit}",
+        "org/better manifest.json,config.json,vocabulary.txt,model.safetensors,golden.safetensors,"
+        f"backbone/config.json,backbone/model.safetensors,backbone/golden.safetensors {commit}",
     ]
     assert "weights/backbones/timm/vgg19.tv_in1k/config.json" in publication.files
 
@@ -208,6 +230,9 @@ def test_it_is_published_as_it_was_assembled(publication, folder, monkeypatch):
         there = server.repositories["spaces/org/demo"]
         assert there.commits[published.commit] == {name: (folder / name).read_bytes() for name in names_in(folder)}
         assert server.asked("POST", "/api/repos/create") == 1
+        there.commit(there.commits[published.commit] | {"demo/old.py": b"?", "weights/old/x": b"?", "mine.txt": b"!"})
+        again = publish(publication, server.url, TOKEN)
+        assert there.commits[again.commit].keys() == {*publication.files, "mine.txt"}
 
 
 # --- running --------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ The weights are made up; layout and config.json are the Hub's.
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import timm.data
 import torch
+from huggingface_hub import hf_hub_download
 from PIL import Image
 from safetensors.torch import load_file, save
 from torch.nn import functional as F
@@ -25,7 +27,7 @@ from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.errors import CheckpointError, HubError
 from s2vt_model.evaluation.features import CorpusFeatures
 from s2vt_model.features import open_cache
-from s2vt_model.hub import Hub, fetch
+from s2vt_model.hub import TIMM_FILES, Hub, fetch
 from s2vt_model.hub_name import HubName
 from s2vt_model.models import Model
 from s2vt_model.progress import finish
@@ -159,6 +161,21 @@ def test_the_twin_fed_as_the_embedded_one_makes_its_features(server, hub, lite2)
     assert not torch.allclose(as_timm(FRAMES), embedded(FRAMES))
 
 
+@pytest.mark.parametrize("classifiers", ["classifier", ["classifier", "head.dist"], None])
+def test_classifiers_are_left_out_however_many(tmp_path, lite2, classifiers):
+    """Of timm's 1,826 pretrained networks 79 have several, 15 have none."""
+    card = json.loads(lite2["config.json"])
+    card["pretrained_cfg"]["classifier"] = classifiers
+    weights = load_file(EMBEDDED / "model.safetensors")
+    names = [classifiers] if isinstance(classifiers, str) else classifiers or []
+    weights |= {f"{name}.weight": torch.zeros(1000, 1280).half() for name in names}
+    for name, content in files_of(card, weights).items():
+        (tmp_path / name).write_bytes(content)
+    found = load_timm_backbone(str(LITE2), tmp_path, 1280, EMBEDDED / "config.json").network.state_dict()
+    assert torch.equal(found["conv_stem.weight"], weights["conv_stem.weight"].float())
+    assert found.keys().isdisjoint(f"{name}.weight" for name in names)
+
+
 def test_a_checkpoint_names_a_backbone_of_the_hub(server, hub, lite2, tmp_path):
     server.repository(LITE2.repository, lite2)
     words = ["a", "dog"]
@@ -208,6 +225,35 @@ def test_cold_then_warm(server, hub, lite2):
     repository.commit(lite2 | {"README.md": b"changed"})
     assert download(hub) == folder  # the first commit is held to, though its name is not pinned
     assert server.requests == []
+
+
+def test_what_somebody_else_left_in_the_cache_is_used(server, hub, lite2, tmp_path):
+    """timm, or a Space that preloads it, writes no record."""
+    commit = server.repository(LITE2.repository, lite2).refs["main"]
+    for file in TIMM_FILES:
+        cache = {"cache_dir": tmp_path / "hub", "endpoint": server.url, "token": False}
+        folder = Path(hf_hub_download(LITE2.repository, file, **cache)).parent
+    server.requests.clear()
+    server.status = 503
+    assert hub.held_backbone(LITE2) == folder
+    assert download(hub) == download(hub, replace(LITE2, revision=commit)) == folder
+    assert server.requests == []
+    weights = folder / "model.safetensors"
+    weights.resolve().write_bytes(lite2["model.safetensors"][:-1] + b"?")
+    with pytest.raises(HubError, match="cannot answer now"):  # from the first time on, its hashes are held to
+        download(hub)
+
+
+@pytest.mark.parametrize("record", ["{", "[]", "{}", '{"commit": "main"}', '{"commit": "main", "files": {}}'])
+def test_a_record_that_is_none_is_told(server, hub, lite2, tmp_path, record):
+    server.repository(LITE2.repository, lite2)
+    download(hub)
+    file = tmp_path / "s2vt/timm--tf_efficientnet_lite2.in1k.json"
+    file.write_text(record)
+    with pytest.raises(HubError, match=r"cannot be read\. Delete it to trust"):
+        download(hub)
+    file.unlink()
+    download(hub)
 
 
 def test_other_weights_under_the_same_name_are_refused(server, hub, lite2):

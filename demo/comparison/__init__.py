@@ -30,6 +30,8 @@ from s2vt_model.progress import Progress, Work
 if TYPE_CHECKING:
     from s2vt_model.models import Model
 
+NOT_HERE = "It is on the Hugging Face Hub. Choose it once to download it, then compare again."
+
 Row = dict[str, Any]
 
 
@@ -47,6 +49,9 @@ def compare(engine: Engine, models: Sequence[Model], watched: Watched) -> Iterat
     """A row of every model and what is known by then; those that need not look come first."""
     looking = []
     for model in models:
+        if not engine.is_at_hand(model):
+            yield _failed(model, NOT_HERE), watched
+            continue
         try:
             captioner = yield from engine.captioner(model.name)
         except S2VTError as error:

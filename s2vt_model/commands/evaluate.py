@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from s2vt_model.corpora.registry import CORPORA
 if TYPE_CHECKING:
     from s2vt_model.corpora import CaptionedVideo
     from s2vt_model.evaluation.features import CorpusFeatures
+    from s2vt_model.models import Catalogue
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +86,7 @@ def _print_table(
     print(f"{len(videos)} {options.split} clips of {options.corpus}; “paper”: METEOR on all 670 test clips")
     print(f"{'':28}{'':8}{'METEOR':>8}{'BLEU-4':>8}{'ROUGE-L':>9}{'CIDEr':>8}{'distinct':>10}{'ms':>7}{'paper':>7}")
     rows = []
-    for row in table(read_catalogue(), videos, train, source, options.device):
+    for row in table(_at_hand(read_catalogue()), videos, train, source, options.device):
         rows.append(row)
         s = row.scores
         ms = f"{row.ms_a_clip:.0f}" if row.ms_a_clip else "–"
@@ -105,3 +107,17 @@ def _print_table(
             )
             print(f"{row.name:28}{row.decoding:8}{'   '.join(differences)}")
     return 0
+
+
+def _at_hand(catalogue: "Catalogue") -> "Catalogue":
+    """The models that need no download: a table is no order for 575 MB of VGG-19."""
+    from s2vt_model.hub import Hub, is_here
+
+    absent = [name for name, model in catalogue.streams.items() if not is_here(model, Hub())]
+    for name in absent:
+        print(
+            f"“{name}” is left out, as some of it is on the Hugging Face Hub. "
+            f"`python -m s2vt_model caption FILE --stream {name}` downloads it.",
+            file=sys.stderr,
+        )
+    return catalogue.without(absent)
