@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from numpy import ndarray
 from torch import Tensor
 
 from s2vt_model.corpora import CaptionedVideo
@@ -143,9 +142,11 @@ def load_training_data(
     examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
     sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
     if recipe.vgg19.start or recipe.vgg19.end:
-        seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
-        told = _told_by_vgg19(vgg19_features(root), kept, seen, root)
-        examples = [example(v, [told[v.name]]) for v in kept if v.name in told]
+        vgg19 = _standardised_vgg19(root, kept)
+        if recipe.vgg19_enters == "translated":
+            seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
+            vgg19 = _translated(vgg19, seen, root)
+        examples = [example(v, [vgg19[v.name]]) for v in kept if v.name in vgg19]
         title = f"{corpus.title} videos by VGG-19 features"
         sources.append(_videos("vgg19", title, examples, recipe, recipe.vgg19_oversampling))
     if stills and (recipe.stills.start or recipe.stills.end):
@@ -165,22 +166,22 @@ def load_training_data(
     return TrainingData(vocabulary, tuple(sources), standardise, fold)
 
 
-def _told_by_vgg19(
-    pooled: Mapping[str, ndarray], kept: Sequence[CaptionedVideo], seen: Mapping[str, Tensor], root: Path
-) -> dict[str, Tensor]:
-    """VGG-19 features of the kept videos, as the backbone's: (16, D) standardised, by name.
+def _standardised_vgg19(root: Path, kept: Sequence[CaptionedVideo]) -> dict[str, Tensor]:
+    """VGG-19 features of the kept videos that have them, (16, 512), by name."""
+    pooled = vgg19_features(root)
+    found = {v.name: torch.from_numpy(pooled[v.name]) for v in kept if v.name in pooled}
+    standardise = Standardisation.of(list(found.values()))
+    return {name: standardise(features) for name, features in found.items()}
 
-    seen: standardised features of the backbone.
-    """
-    vgg19 = {v.name: torch.from_numpy(pooled[v.name]) for v in kept if v.name in pooled}
+
+def _translated(vgg19: Mapping[str, Tensor], seen: Mapping[str, Tensor], root: Path) -> dict[str, Tensor]:
+    """VGG-19 features as the backbone's, (16, D), all standardised, by name. seen: what the backbone saw of clips."""
     both = [name for name in vgg19 if name in seen]
     if not both:
         raise CorpusError(
             f"No training clip below “{root}” has VGG-19 features, too, to learn from how they compare. "
             "Set vgg19 = { start = 0, end = 0 } in the recipe."
         )
-    standardise = Standardisation.of(list(vgg19.values()))
-    vgg19 = {name: standardise(features) for name, features in vgg19.items()}
     translate = Translation.learn([(vgg19[name], seen[name]) for name in both])
     return {name: translate(features) for name, features in vgg19.items()}
 

@@ -2,6 +2,8 @@
 
 - Features enter standardised (mean 0, deviation 1 over the training clips), so that "no frame" is
   the zero vector; `export` folds that into the frame embedding, which then takes raw features.
+- VGG-19 features that are not translated (`translation.py`) enter through a frame embedding of their own into the same
+  recurrent part.
 - A linear layer guesses from the state before the first word which words will be said.
 """
 
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 from s2vt_model.architectures import Network, NetworkState, build_network
 from s2vt_model.cells import LSTM, Cell
 from s2vt_model.config import S2VTConfig
+from s2vt_model.corpora.msvd import VGG19_SIZE
 from s2vt_model.network import S2VT
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import IGNORE, Batch
@@ -22,9 +25,13 @@ from s2vt_model.training.sources import IGNORE, Batch
 class Learner(nn.Module):
     """A network with its training-only parts."""
 
-    def __init__(self, config: S2VTConfig, forget_bias: float):
+    def __init__(self, config: S2VTConfig, forget_bias: float, embeds_vgg19: bool = True):
         super().__init__()
         self.network = build_network(config)
+        # No bias: it is shared with the frame embedding, and so is the embedded "no frame".
+        self.vgg19_embedding = (
+            nn.Linear(VGG19_SIZE, config.frame_embedding_size, bias=False) if embeds_vgg19 else None
+        )
         self.said = nn.Linear(self.network.summary_size, config.vocabulary_size)
         nn.init.zeros_(self.said.weight)
         nn.init.constant_(self.said.bias, -6.0)  # most words are said about no video
@@ -32,7 +39,11 @@ class Learner(nn.Module):
             _initialise(cell, forget_bias)
 
     def encode(self, batch: Batch) -> NetworkState:
-        return self.network.encode(batch.features)
+        own = batch.source == "vgg19" and self.vgg19_embedding is not None
+        return self.network.encode(batch.features, embedding=self._embed_vgg19 if own else None)
+
+    def _embed_vgg19(self, features: Tensor) -> Tensor:
+        return self.vgg19_embedding(features) + self.network.frame_embedding.bias
 
     def word_logits(self, batch: Batch, state: NetworkState) -> Tensor:
         """(words that count, V) logits: positions without a target never reach the output layer."""

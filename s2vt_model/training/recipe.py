@@ -15,6 +15,7 @@ from s2vt_model.frame_order import FrameOrder
 from s2vt_model.video import Sampling
 
 ScheduleName = Literal["one-cycle", "constant"]
+Entrance = Literal["embedded", "translated"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Recipe:
     # What is drawn from: clips, their VGG-19 features, stills
     clips: Share = Share(0.3, 0.3)
     vgg19: Share = Share(0.3, 0.3)
+    vgg19_enters: Entrance = "embedded"  # by a frame embedding of its own; or translated (see translation.py)
     stills: Share = Share(0.4, 0.4)
     videos_per_step: int = 24
     sentences_per_video: int = 8
@@ -93,6 +95,7 @@ class Recipe:
         check_choice("cell", self.cell, get_args(CellName))
         check_choice("frame order", self.frame_order, get_args(FrameOrder))
         check_choice("schedule", self.schedule, get_args(ScheduleName))
+        check_choice("way in which VGG-19 features enter", self.vgg19_enters, get_args(Entrance))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.max_words, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling)):
             raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")

@@ -79,7 +79,7 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         architecture=recipe.architecture,
         cell=recipe.cell,
     )
-    return Learner(config, recipe.forget_bias)
+    return Learner(config, recipe.forget_bias, embeds_vgg19=recipe.vgg19_enters == "embedded")
 
 
 def _identify(run: Path, recipe: Recipe, data: TrainingData) -> None:
