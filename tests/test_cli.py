@@ -87,7 +87,7 @@ def test_json_one_object_a_line_and_a_bad_file_stops_no_other(folder):
 
 def test_captions_on_stdout_and_the_rest_on_stderr(folder):
     files = [folder / name for name in ("empty.mp4", "a “läuft” 🐕.webm", "one.mp4")]
-    done = shell("caption", *files, "--device", "cpu", PYTHONIOENCODING="utf-8")
+    done = shell("caption", *files, "--stream", "rgb", "--device", "cpu", PYTHONIOENCODING="utf-8")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert len(lines) == 2
