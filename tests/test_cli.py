@@ -134,7 +134,7 @@ def words(status_and_output) -> str:
 
 
 def test_one_file_gives_the_caption_alone(call, folder):
-    status, out, err = call(folder / "one.mp4")
+    status, out, err = call(folder / "one.mp4", "--stream", "rgb")
     assert status == 0
     assert len(out.splitlines()) == 1
     assert str(folder) not in out
@@ -192,7 +192,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 
 def test_a_trace_covers_as_many_frames_at_once_as_is_asked(call, folder, tmp_path):
     file = tmp_path / "trace.json"
-    assert call(folder / "long.avi", "--end", 2, "--trace", file, "--window", 3)[0] == 0
+    assert call(folder / "long.avi", "--stream", "rgb", "--end", 2, "--trace", file, "--window", 3)[0] == 0
     (stream,) = Trace.from_json(file.read_text(encoding="utf-8")).streams
     assert {found.window for found in stream.attribution} == {3, None}
     status, _, complaint = call(folder / "one.mp4", "--window", 3)
