@@ -22,7 +22,7 @@ def client(url):
 
 
 def printed(capsys, *arguments) -> str:
-    assert main(["caption", str(DOG), "--device", "cpu", *arguments]) == 0
+    assert main(["caption", str(DOG), "--stream", "rgb", "--device", "cpu", *arguments]) == 0
     return capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def library() -> StreamLibrary:
 def engine(server, library, tmp_path):
     return Engine(
         load=lambda model: Captioner.load(model, library),
-        catalogue=lambda: read_catalogue(added=""),
+        catalogue=lambda: replace(read_catalogue(added=""), default="rgb"),
         fetch=lambda model, is_listed: fetch(model, Hub(server.url, tmp_path / "home", token=False)),
         is_here=lambda model: is_here(model, Hub(server.url, tmp_path / "home")),
     )

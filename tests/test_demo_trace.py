@@ -65,13 +65,18 @@ def test_an_example_is_alive_before_any_weight_is_loaded(browser):
         assert page.locator(".not-yet").is_visible()
 
 
+@pytest.fixture(scope="module")
+def default_model():
+    return Captioner.load(device="cpu")
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
-def test_stored_traces_are_what_the_model_says_now(captioner, example):
+def test_stored_traces_are_what_the_default_model_says_now(default_model, example):
     found = Trace.from_json(example.trace.read_text(encoding="utf-8"))
-    seen = finish(captioner.look(example.path))
-    captions = captioner.write(seen.features)
+    seen = finish(default_model.look(example.path))
+    captions = default_model.write(seen.features)
     assert found.caption == captions.best.text
-    assert found.decoding == captioner.default_options
+    assert found.decoding == default_model.default_options
     now = [word.log_prob for word in captions.best.words]
     assert [word.log_prob for word in found.words][: len(now)] == pytest.approx(now, abs=1e-3)
     assert [frame.index for frame in found.streams[0].frames] == list(seen.clip.indices)
