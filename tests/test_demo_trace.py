@@ -1,5 +1,6 @@
 """The trace on the page, in a real Chromium: what a click, a key and a playing film do to it."""
 
+import functools
 import json
 import math
 import re
@@ -36,8 +37,14 @@ def shown(page):
 
 
 @pytest.fixture(scope="module")
-def stored():
-    return json.loads(EXAMPLES[COCKATOO].trace.read_text(encoding="utf-8"))
+def trace_of(captioner):
+    """What the page is to show of an example: its trace, made once."""
+    return functools.cache(lambda example: finish(trace(captioner, finish(captioner.look(example.path)))))
+
+
+@pytest.fixture(scope="module")
+def record(trace_of):
+    return json.loads(trace_of(EXAMPLES[COCKATOO]).to_json())
 
 
 def open_row(page, name):
@@ -95,7 +102,7 @@ def test_the_film_goes_on_when_the_model_catches_up(page):
 # --- time ------------------------------------------------------------------------------------
 
 
-def test_the_cursor_stays_within_a_frame_of_the_playing_film(shown, stored):
+def test_the_cursor_stays_within_a_frame_of_the_playing_film(shown, record):
     """The cursor's place on the axis, as it is painted, against the film's clock."""
     found = shown.evaluate(
         """async () => {
@@ -121,7 +128,7 @@ def test_the_cursor_stays_within_a_frame_of_the_playing_film(shown, stored):
             return samples;
         }"""
     )
-    frame_s = stored["streams"][0]["frames"][1]["time_s"] / stored["streams"][0]["frames"][1]["index"]
+    frame_s = record["streams"][0]["frames"][1]["time_s"] / record["streams"][0]["frames"][1]["index"]
     late = [abs(clock - cursor) for clock, cursor in found]
     print(f"\ncursor against the clock: at most {1000 * max(late):.0f} ms of a frame's {1000 * frame_s:.0f} ms")
     assert len(found) == 100
@@ -145,26 +152,26 @@ def weights(page):
     return page.locator(".strip button").evaluate_all(style)
 
 
-def test_a_word_lights_the_frames_it_came_from(shown, stored):
-    method = [m["name"] for m in stored["methods"]].index("occlusion_replaced")
-    values = Trace.from_json(json.dumps(stored)).streams[0].attribution[method].values.unpack()
+def test_a_word_lights_the_frames_it_came_from(shown, record):
+    method = [m["name"] for m in record["methods"]].index("occlusion_replaced")
+    values = Trace.from_json(json.dumps(record)).streams[0].attribution[method].values.unpack()
     for word in (1, 2):
         shown.locator(".word").nth(word).click()
         assert shown.locator(".word").nth(word).get_attribute("aria-pressed") == "true"
         expected = abs(values[word]) / abs(values[word]).max()
         assert weights(shown) == pytest.approx(expected.tolist(), abs=2e-3)
-        assert stored["words"][word]["text"] in shown.locator(".came-from").inner_text()
+        assert record["words"][word]["text"] in shown.locator(".came-from").inner_text()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.stem)
-def test_what_speaks_against_a_word_is_not_lit(page, example):
+def test_what_speaks_against_a_word_is_not_lit(page, trace_of, example):
     """Of every word: bright is for, dark with a blue bar is against, and the sentence says which of them there are."""
     choose_example(page, EXAMPLES.index(example))
     traced(page)
     page.evaluate("document.querySelector('video').pause()")
-    trace = Trace.from_json(example.trace.read_text(encoding="utf-8"))
-    method = [m.name for m in trace.methods].index("occlusion_replaced")
-    values = trace.streams[0].attribution[method].values.unpack()
+    found = trace_of(example)
+    method = [m.name for m in found.methods].index("occlusion_replaced")
+    values = found.streams[0].attribution[method].values.unpack()
     for word, shares in enumerate(values[: page.locator(".word").count()]):
         page.locator(".word").nth(word).click()
         most = abs(shares).max()
@@ -179,13 +186,13 @@ def test_what_speaks_against_a_word_is_not_lit(page, example):
         assert all(opacity == pytest.approx(0.3 + 0.7 * max(shares[at] / most, 0), abs=0.01) for opacity, at in lit)
 
 
-def test_a_frame_on_the_axis_leads_there_and_tells_what_it_gave(shown, stored):
+def test_a_frame_on_the_axis_leads_there_and_tells_what_it_gave(shown, record):
     shown.evaluate("window.scrollTo(0, document.querySelector('.attribution-map').offsetTop)")
     plot = shown.locator(".attribution-map .plot")
     plot.focus()
     for key in ["ArrowRight", *["ArrowRight"] * 4, "ArrowDown"]:
         shown.keyboard.press(key)
-    time_s = stored["streams"][0]["frames"][4]["time_s"]
+    time_s = record["streams"][0]["frames"][4]["time_s"]
     assert f"at {time_s:.2f} s" in shown.locator(".attribution-map .readout").inner_text()
     shown.keyboard.press("Enter")
     shown.wait_for_function("!document.querySelector('video').seeking")
@@ -198,7 +205,7 @@ def test_a_frame_on_the_axis_leads_there_and_tells_what_it_gave(shown, stored):
     box = plot.bounding_box()
     shown.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.8)
     shown.wait_for_function(f"document.querySelector('video').currentTime !== {time_s}")
-    frames = [frame["time_s"] for frame in stored["streams"][0]["frames"]]
+    frames = [frame["time_s"] for frame in record["streams"][0]["frames"]]
     assert min(abs(now(shown) - frame) for frame in frames) < 0.02
 
 
@@ -231,20 +238,20 @@ def test_nothing_is_attributed_to_another_sentence_of_the_beam(shown):
     assert shown.locator(".word[aria-pressed=true]").count() == 1
 
 
-def test_the_sentence_forms_as_the_film_is_moved(shown, stored):
+def test_the_sentence_forms_as_the_film_is_moved(shown, record):
     open_row(shown, "watching")
-    for prefix in (stored["watching"][0], stored["watching"][-1]):
+    for prefix in (record["watching"][0], record["watching"][-1]):
         shown.evaluate(f"document.querySelector('video').currentTime = {prefix['time_s'] + 0.01}")
         shown.locator(".so-far", has_text=re.compile(f"^{re.escape(prefix['caption'])}$")).wait_for()
 
 
-def test_every_row_can_be_opened(shown, stored):
+def test_every_row_can_be_opened(shown, record):
     for name in ("watching", "chances", "surprise", "sanity", "gates", "survival", "beam"):
         open_row(shown, name)
         shown.locator(f"details[data-row={name}] .body").wait_for()
     assert shown.locator(".candidates li").count() == 10
     assert shown.locator(".correlations td:not(:empty)").count() == 6 * 7
-    assert shown.locator(".beam-map text").count() >= len(stored["beam"])
+    assert shown.locator(".beam-map text").count() >= len(record["beam"])
     for quantity in "ifogch":
         shown.locator(".quantity").select_option(quantity)
         assert shown.locator(".layer .plot svg path").count() > 10
@@ -254,9 +261,9 @@ def test_every_row_can_be_opened(shown, stored):
     assert re.search(r"unit \d+ of LSTM 1, reading .*: h = ", shown.locator(".layer .readout").first.inner_text())
 
 
-def test_another_method_is_another_map(shown, stored):
+def test_another_method_is_another_map(shown, record):
     before = shown.locator(".attribution-map svg").inner_html()
-    for at, method in enumerate(stored["methods"]):
+    for at, method in enumerate(record["methods"]):
         shown.locator(".method").select_option(str(at))
         assert shown.locator(".definition").inner_text().startswith(method["definition"])
     assert shown.locator(".attribution-map svg").inner_html() != before
@@ -265,8 +272,8 @@ def test_another_method_is_another_map(shown, stored):
 # --- the keyboard ----------------------------------------------------------------------------
 
 
-def test_the_keyboard_is_enough(shown, stored):
-    frames = [frame["time_s"] for frame in stored["streams"][0]["frames"]]
+def test_the_keyboard_is_enough(shown, record):
+    frames = [frame["time_s"] for frame in record["streams"][0]["frames"]]
     first = shown.locator(".word").first
     first.focus()
     shown.keyboard.press("Tab")
@@ -446,11 +453,11 @@ def backwards(shown):
     return shown
 
 
-def test_what_an_edited_film_is_watched_as_follows_its_own_order(backwards, captioner, stored):
+def test_what_an_edited_film_is_watched_as_follows_its_own_order(backwards, captioner, record):
     """While the film shows its last frame, the reversed one stands at its first; and a choice there leads back."""
     film = reverse(film_of(captioner, finish(captioner.look(EXAMPLES[COCKATOO].path))))
     watching = finish(trace(captioner, film, attribution=None)).watching
-    times = [frame["time_s"] for frame in stored["streams"][0]["frames"]]
+    times = [frame["time_s"] for frame in record["streams"][0]["frames"]]
     open_row(backwards, "watching")
     for at in (0, len(times) - 1):
         backwards.evaluate(f"document.querySelector('video').currentTime = {times[at] + 0.01}")
