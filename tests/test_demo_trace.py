@@ -474,14 +474,14 @@ def test_another_word_joins_what_was_done_to_the_film(backwards, captioner, monk
     click = "document.querySelector('.candidates button:not(:disabled)').click()"
     assert backwards.evaluate(f"{click}, document.querySelector('.what-if').getAttribute('aria-busy')") == "true"
     backwards.locator(".side h4", has_text=re.compile("backwards, “.+” as word")).wait_for()
-    assert backwards.locator(".what-if").get_attribute("aria-busy") == "false"
+    backwards.locator(".what-if[aria-busy=false]").wait_for()
 
     # A moved slider writes the film's sentence: what the rows show goes back to it at once, not with its next trace.
     monkeypatch.setattr("s2vt_model.trace.trace", endless)
     backwards.get_by_label("number input for Words, at most").fill("19")
     backwards.locator(".trace[aria-busy=true]").wait_for()
-    assert backwards.locator(".looking").is_hidden()
-    assert backwards.locator(".came-from").is_visible()  # it is not, of an edited film
+    backwards.locator(".looking").wait_for(state="hidden")
+    backwards.locator(".came-from").wait_for()  # it is not there, of an edited film
 
 
 def test_another_word_is_written_on_from(shown):
