@@ -56,7 +56,7 @@ class CheckpointConfig:
     """A checkpoint's `config.json`: the network, and all that must agree with it."""
 
     name: str
-    stream: str  # what the frames show: "rgb"; "motion"; later "flow"
+    stream: str  # what the frames show: "rgb", "motion" or "flow"
     backbone: str  # a folder of weights/backbones
     network: S2VTConfig
     no_frame: Literal["zero", "mean"] | None  # the feature fed as a frame while words are written, if one is

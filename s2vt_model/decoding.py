@@ -1,6 +1,6 @@
 """State -> sentences: greedy, beam search, sampling.
 
-The decoders know a model only as a `Writer`, so that later several streams can write one sentence
+The decoders know a model only as a `Writer`, so that several streams can write one sentence
 together. `<UNK>` is never written: probabilities are those of the words that can be.
 """
 
