@@ -172,7 +172,7 @@ class Page:
         # Not at its input: Gradio serves what hangs on one event in turn, and this would wait for the choice.
         model.select(None, cancels=bringing, api_visibility="private")
         self.stop.click(None, cancels=[loading, look, choosing, bringing], api_visibility="private").then(
-            self.on_stop, outputs={self.wish, self.status, self.stop, self.menu.unlisted}, **PRIVATE
+            self.on_stop, outputs={self.wish, self.status, self.stop}, **PRIVATE
         )
 
         told = {
@@ -231,7 +231,6 @@ class Page:
             model = catalogue.model(name)
             yield {
                 **self.menu.describe(model),
-                self.menu.unlisted: gr.Textbox(interactive=True),  # it may have been waited for
                 self.stop: gr.Button(visible=True),
             }
             captioner = yield from reported(self.engine.captioner(name), self.status)
@@ -257,19 +256,18 @@ class Page:
         """A checkpoint of the Hub; where it cannot be had, what was chosen before is chosen still."""
         try:
             name = str(HubName.parse(text))
-            yield {self.menu.unlisted: gr.Textbox(interactive=False), self.stop: gr.Button(visible=True)}
+            yield {self.stop: gr.Button(visible=True)}
             yield from reported(self.engine.captioner(name), self.status)
         except S2VTError as error:
             yield {
                 **self.menu.complain(str(error)),
-                self.menu.unlisted: gr.Textbox(interactive=True),
                 self.status: silent(),
                 self.stop: gr.Button(visible=False),
             }
             if before is not None:
                 yield from self._back_to(before, str(error))
         else:
-            yield {self.menu.unlisted: gr.Textbox("", interactive=True)}
+            yield {self.menu.unlisted: gr.Textbox("")}
             yield from self.on_model(name)
 
     def _back_to(self, name: str, why: str) -> Iterator[Updates]:
@@ -352,7 +350,7 @@ class Page:
             yield {self.watched: replace(watched, footage=footage)}
 
     def on_stop(self) -> Updates:
-        return {**self._given_up(note("Stopped.")), self.menu.unlisted: gr.Textbox(interactive=True)}
+        return self._given_up(note("Stopped."))
 
     def on_load(self) -> Iterator[Updates]:
         try:

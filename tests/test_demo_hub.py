@@ -301,7 +301,7 @@ def test_a_later_choice_stands(browser, url, server, monkeypatch):
         arrived.set()
         about.get_by_text("mean-pool: ").get_by_text("words and runs on").wait_for()
         assert page.get_by_label("mean-pool", exact=True).is_checked()
-        bring(page, "nonsense")  # the box can be written into again
+        bring(page, "nonsense")
         about.get_by_text("is no name on the Hub").wait_for()
 
 
