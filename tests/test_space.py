@@ -84,6 +84,7 @@ def test_no_tests_no_corpora_no_other_weights(folder):
     assert {n.split("/")[2] for n in names if n.startswith("weights/backbones/")} == {
         "tf_efficientnet_lite2.in1k",
         "i3d-kinetics400-rgb",
+        "flow-lite0-msvd",
         "timm",  # what feeds VGG-19, without its weights
     }
 
