@@ -280,9 +280,9 @@ def test_a_listed_model_whose_network_is_on_the_hub(browser, url, server):
         assert server.asked("GET", "timm/vgg19.tv_in1k")
 
 
-@needs_chromium
-def test_a_later_choice_stands(browser, url, server, monkeypatch):
-    """Whatever becomes of the checkpoint that was asked for before, and whenever."""
+@pytest.fixture
+def arrived(monkeypatch):
+    """What mean pooling's loading waits for."""
     arrived, load = threading.Event(), Captioner.load
 
     def load_late(model, library):
@@ -290,6 +290,12 @@ def test_a_later_choice_stands(browser, url, server, monkeypatch):
         return load(model, library)
 
     monkeypatch.setattr(Captioner, "load", load_late)
+    return arrived
+
+
+@needs_chromium
+def test_a_later_choice_stands(browser, url, server, arrived):
+    """Whatever becomes of the checkpoint that was asked for before, and whenever."""
     with waiting_for_the_hub(browser, url, server) as page:
         about = page.locator("#model")
         page.get_by_label("mean-pool", exact=True).check()
@@ -306,14 +312,7 @@ def test_a_later_choice_stands(browser, url, server, monkeypatch):
 
 
 @needs_chromium
-def test_a_video_that_is_chosen_while_a_model_loads_stands(browser, url, server, monkeypatch):
-    arrived, load = threading.Event(), Captioner.load
-
-    def load_late(model, library):
-        assert model.name != "mean-pool" or arrived.wait(60)
-        return load(model, library)
-
-    monkeypatch.setattr(Captioner, "load", load_late)
+def test_a_video_that_is_chosen_while_a_model_loads_stands(browser, url, server, arrived):
     with visiting(browser, url) as page:
         page.locator("#model", has_text="words and runs on").wait_for()
         choose_example(page, 0)

@@ -65,7 +65,8 @@ class Critic:
         if not self.meteor:
             return rewards
         in_words = self.vocabulary.decode
-        scores = meteor_each([in_words(s) for s in sentences], [self._typical(v) for v in videos])
+        typical = {v: self._typical(v) for v in set(videos)}  # several sentences are about each
+        scores = meteor_each([in_words(s) for s in sentences], [typical[v] for v in videos])
         return rewards + self.meteor * torch.tensor(scores)
 
     def _typical(self, video: int) -> list[str]:
