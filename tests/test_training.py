@@ -123,6 +123,14 @@ def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
     assert training.fold_of(tmp_path) is None
 
 
+def test_without_java_a_reward_of_meteor_is_refused_before_the_first_step(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(S2VTError, match="METEOR needs Java|Scoring needs pycocoevalcap"):
+        training.train(replace(RECIPE, reward_meteor=1.0), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    training.train(replace(RECIPE, steps=2, reward_steps=0, reward_meteor=1.0), data, tmp_path / "imitation")
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=named)
 def test_training_learns_to_tell_videos_apart_and_the_checkpoint_still_can(data, tmp_path, variant):
     recipe = replace(RECIPE, steps=150, **variant)

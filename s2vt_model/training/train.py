@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from s2vt_model.checkpoint import save_checkpoint
 from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.errors import S2VTError
+from s2vt_model.evaluation.metrics import require_tools
 from s2vt_model.training.corpus import Fold, TrainingData
 from s2vt_model.training.learner import Learner, export, imitation_loss
 from s2vt_model.training.phase import Phase
@@ -35,8 +36,11 @@ WARM_UP = 0.1  # share of the steps in which a one-cycle learning rate rises
 def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") -> Learner:
     """Train, or go on training, in the folder `run`; returns the averaged learner.
 
-    Raises `S2VTError` where `run` holds a run of another recipe, fold or corpus.
+    Raises `S2VTError` where `run` holds a run of another recipe, fold or corpus, and where METEOR is to be
+    rewarded but cannot be had.
     """
+    if recipe.reward_steps and recipe.reward_meteor:
+        require_tools()  # better now than after hours of imitation
     run.mkdir(parents=True, exist_ok=True)
     _identify(run, recipe, data)
     torch.manual_seed(recipe.seed)
