@@ -8,7 +8,14 @@ import pytest
 from videos import write_video
 
 from s2vt_model.__main__ import main
+from s2vt_model.backbones import load_backbone
+from s2vt_model.checkpoint import WEIGHTS
+from s2vt_model.corpora.registry import CORPORA
+from s2vt_model.features import open_cache
 from s2vt_model.models import read_catalogue
+from s2vt_model.training.corpus import load_training_data
+from s2vt_model.training.recipe import Recipe, Share
+from s2vt_model.video import Sampling
 
 SENTENCES = {
     "train": {"vid1": ["a man is playing", "a man plays a game"], "vid2": ["a dog is running", "the dog runs"]},
@@ -120,3 +127,21 @@ def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, train
     assert rows["rgb"][-1] == "29.2"
     assert rows["twin"][-1] == "–"
     assert "twin                        beam 5  METEOR  +0.00 ( +0.00 to  +0.00)" in differences
+
+
+def test_a_stream_of_motion_learns_from_frames_as_far_apart_as_the_model_will_see_them(tmp_path):
+    (tmp_path / "captions").mkdir()
+    (tmp_path / "clips").mkdir()
+    for split, name in (("train", "vid1"), ("val", "vid2"), ("test", "vid3")):
+        (tmp_path / f"captions/sents_{split}_lc_nopunc.txt").write_text(f"{name}\ta man is playing\n")
+    write_video(tmp_path / "clips/vid1.mp4", 100)
+    none = Share(0, 0)
+    recipe = Recipe(stream="motion", sampling=Sampling(1, 48), mirrored=False, vgg19=none, stills=none)
+    cache = open_cache(tmp_path / "cache", load_backbone(WEIGHTS / "backbones/i3d-kinetics400-rgb"))
+    data = load_training_data(recipe, cache, CORPORA["msvd"], tmp_path, None, None)
+
+    dense, seen = data.sources[0].examples[0].views
+    assert len(dense) == 12  # 96 frames, of which sub-clips are drawn
+    expected = data.standardisation(cache.features(tmp_path / "clips/vid1.mp4", recipe.sampling))
+    assert len(seen) == 6
+    assert seen.equal(expected)

@@ -36,23 +36,25 @@ def test_the_reward_equals_pycocoevalcap_where_that_sees_the_end_as_a_word():
     assert found == pytest.approx(list(expected), abs=1e-9)
 
 
-def critic_of(said: list[str], meteor: float) -> Critic:
-    vocabulary = Vocabulary(sorted({w for s in said for w in s.split()}))
-    video = CaptionedVideo("v", "train", tuple(said), None, "v")
-    example = make_example(video, [torch.zeros(8, 6)], vocabulary, 0.0)
-    return Critic.of(Source("clips", "clips", [example], videos_per_step=1, sentences_per_video=1), vocabulary, meteor)
+def critic_of(said: list[list[str]], meteor: float) -> Critic:
+    """said: the sentences of each video."""
+    vocabulary = Vocabulary(sorted({w for sentences in said for s in sentences for w in s.split()}))
+    videos = [CaptionedVideo(f"v{i}", "train", tuple(sentences), None, "v") for i, sentences in enumerate(said)]
+    examples = [make_example(v, [torch.zeros(8, 6)], vocabulary, 0.0) for v in videos]
+    return Critic.of(Source("clips", "clips", examples, videos_per_step=1, sentences_per_video=1), vocabulary, meteor)
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="METEOR needs Java")
 @pytest.mark.skipif(not importlib.util.find_spec("pycocoevalcap"), reason="needs pycocoevalcap (requirements-dev.txt)")
-def test_meteor_adds_to_the_reward_by_its_weight_against_what_most_people_say():
-    typical = ["a man plays a guitar", "a man is playing a guitar"]
-    careless = ["a chef cooking his kichen", "good movie"]
-    said = [*typical * 3, *careless * 3]
+def test_meteor_adds_to_the_reward_by_its_weight_but_not_for_what_is_said_of_every_other_video():
+    stock = "somebody cooking his kichen"
+    guitar = ["a man plays a guitar", "a man is playing a guitar", stock]
+    said = [guitar, ["two dogs run", stock], ["a cat sleeps"], [stock]]
     critic, without = critic_of(said, meteor=3.0), critic_of(said, meteor=0.0)
-    sentences = [critic.vocabulary.encode(s) for s in ("a man plays a guitar", "good movie")]
-    meteor = (critic.rewards([0, 0], sentences) - without.rewards([0, 0], sentences)) / 3.0
-    assert meteor.tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    written = [(0, "a man plays a guitar"), (1, stock), (2, "a cat sleeps"), (3, stock)]
+    videos, sentences = zip(*((v, critic.vocabulary.encode(s)) for v, s in written), strict=True)
+    meteor = (critic.rewards(videos, sentences) - without.rewards(videos, sentences)) / 3.0
+    assert meteor.tolist() == pytest.approx([1.0, 0.0, 1.0, 1.0], abs=1e-6)  # of the last, nothing else is said
 
 
 @pytest.mark.parametrize(

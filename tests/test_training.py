@@ -125,7 +125,7 @@ def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
 
 def test_without_java_a_reward_of_meteor_is_refused_before_the_first_step(data, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(S2VTError, match="METEOR needs Java|Scoring needs pycocoevalcap"):
+    with pytest.raises(S2VTError, match=r"METEOR needs Java|Scoring needs pycocoevalcap"):
         training.train(replace(RECIPE, reward_meteor=1.0), data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     training.train(replace(RECIPE, steps=2, reward_steps=0, reward_meteor=1.0), data, tmp_path / "imitation")

@@ -138,6 +138,8 @@ def load_training_data(
         return list(zip(*(cache.features_of_all(paths, sampling, m) for m in sides), strict=True))
 
     views = views_of(clips, recipe.training_sampling)
+    if recipe.stream == "motion":  # what I3D sees of a movement depends on how far apart the frames are
+        views = [dense + seen for dense, seen in zip(views, views_of(clips, recipe.sampling), strict=True)]
     standardise = Standardisation.of([plain for plain, *_ in views])
     examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
     sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
