@@ -6,8 +6,8 @@
     done
     python -m scripts.choose_decoding --msvd MSVD runs/fold0 runs/fold1 runs/fold2
 
-Each run writes about the videos it never saw, those of its fold or, where it kept none out, the val videos; all
-captions are scored together.
+Each run writes about the videos it never saw: those of its fold, if it kept one out, and the val videos. All captions
+are scored together.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from s2vt_model.decoding import DecodingOptions
 from s2vt_model.evaluation.evaluate import write_captions
 from s2vt_model.evaluation.features import CorpusFeatures
 from s2vt_model.evaluation.metrics import score
-from s2vt_model.training.corpus import split_fold
+from s2vt_model.training.corpus import unseen_videos
 from s2vt_model.training.train import fold_of
 
 WIDTHS = (2, 3, 5, 8)
@@ -35,21 +35,20 @@ def main() -> None:
 
     source = CorpusFeatures(CORPORA["msvd"], options.msvd, options.cache)
     videos = source.corpus.read(options.msvd)
-    parts = []
+    parts, references = [], {}
     for run in options.runs:
         captioner = Captioner.of_checkpoint(run / "checkpoint")
-        _, held_out = split_fold(videos, fold_of(run))
-        unseen = source.available(captioner, held_out or [v for v in videos if v.split == "val"])
+        unseen = source.available(captioner, unseen_videos(videos, fold_of(run)))
         parts.append((captioner, source.of(captioner, unseen)))
-    references = {v.name: v.sentences for v in videos}
+        references |= {f"{run}: {v.name}": v.sentences for v in unseen}
 
     tried = [DecodingOptions("greedy")]
     tried += [DecodingOptions("beam", width, exponent) for width in WIDTHS for exponent in EXPONENTS]
     print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct videos")
     for decoding in tried:
         captions = {}
-        for captioner, features in parts:
-            captions |= write_captions(captioner, features, decoding)
+        for run, (captioner, features) in zip(options.runs, parts, strict=True):
+            captions |= {f"{run}: {v}": c for v, c in write_captions(captioner, features, decoding).items()}
         s = score(captions, references)
         how = "greedy" if decoding.method == "greedy" else f"{decoding.beam_width:4} {decoding.length_exponent:9.1f}"
         print(

@@ -83,6 +83,12 @@ def split_fold(
     return kept, held_out
 
 
+def unseen_videos(videos: Sequence[CaptionedVideo], fold: Fold | None) -> list[CaptionedVideo]:
+    """What a model may be judged by while it is being chosen: val's videos, and those that its fold kept out."""
+    _, held_out = split_fold(videos, fold)
+    return held_out + [v for v in videos if v.split == "val"]
+
+
 def build_vocabulary_words(
     videos: Sequence[CaptionedVideo], stills: Sequence[CaptionedVideo], recipe: Recipe
 ) -> list[str]:
@@ -138,7 +144,8 @@ def load_training_data(
         return list(zip(*(cache.features_of_all(paths, sampling, m) for m in sides), strict=True))
 
     views = views_of(clips, recipe.training_sampling)
-    if recipe.stream == "motion":  # what I3D sees of a movement depends on how far apart the frames are
+    if recipe.stream == "motion" and recipe.oversampling > 1:
+        # What I3D sees of a movement depends on how far apart the frames are: as far as the model will see them, too.
         views = [dense + seen for dense, seen in zip(views, views_of(clips, recipe.sampling), strict=True)]
     standardise = Standardisation.of([plain for plain, *_ in views])
     examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
