@@ -4,14 +4,13 @@
 const STEP_PX = 132;
 const NODE_PX = 24;
 
-function beamRow(view, box) {
+function beamRow(view) {
   const plot = plotIn($(".beam-map"), "The beam’s tree");
 
   return {
     draw() {
       const { trace } = view;
-      box.hidden = trace.beam.length === 0;
-      if (box.hidden) return;
+      if (!trace.beam.length) return;
       const { text, faint, line, accent } = ink();
       const steps = [];
       const places = trace.beam.map((node) => {

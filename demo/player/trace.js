@@ -73,7 +73,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
     sanity: sanityRow(view),
     gates: gatesRow(view),
     survival: survivalRow(view, $(".row[data-row=survival]")),
-    beam: beamRow(view, $(".row[data-row=beam]")),
+    beam: beamRow(view),
   };
   const isOpen = (section) => section.tagName !== "DETAILS" || section.open;
 
@@ -93,6 +93,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
     view.map = found ? paintable(view.method, found.values) : null;
     position = null;
     speakOf(view.stream.cell);
+    $(".row[data-row=beam]").hidden = view.trace.beam.length === 0; // greedy search and sampling have none
     sections.forEach(drawRow);
     $(".row[data-row=sanity]").hidden = !view.map;
     words.choose(isAbove() ? view.word : null);
