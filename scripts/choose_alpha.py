@@ -14,14 +14,11 @@ import argparse
 from pathlib import Path
 
 from s2vt_model.captioner import Captioner
-from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.decoding import DecodingOptions
-from s2vt_model.evaluation.evaluate import write_captions
-from s2vt_model.evaluation.features import CorpusFeatures
-from s2vt_model.evaluation.metrics import score
 from s2vt_model.stream import StreamLibrary
-from s2vt_model.training.corpus import Fold, unseen_videos
+from s2vt_model.training.corpus import Fold
 from s2vt_model.training.train import fold_of
+from scripts.unseen import UnseenClips
 
 SHARES = [tenths / 10 for tenths in range(11)]
 DECODINGS = {
@@ -57,25 +54,15 @@ def main() -> None:
     parser.add_argument("what", nargs="+", help="a model of two streams, such as rgb+motion; or NAME=RUN,… of each")
     options = parser.parse_args()
 
-    source = CorpusFeatures(CORPORA["msvd"], options.msvd, options.cache)
-    videos = source.corpus.read(options.msvd)
-    parts, references = [], {}
-    for number, (captioner, fold) in enumerate(captioners(options.what)):
-        unseen = source.available(captioner, unseen_videos(videos, fold))
-        parts.append((captioner, source.of(captioner, unseen)))
-        references |= {(number, v.name): v.sentences for v in unseen}
-
-    first, second = parts[0][0].streams
-    print(f"{len(references)} clips; METEOR / CIDEr")
+    pairs = captioners(options.what)
+    clips = UnseenClips(pairs, options.msvd, options.cache)
+    first, second = pairs[0][0].streams
+    print(f"{len(clips)} clips; METEOR / CIDEr")
     print(f"{first:>6} {second:>6}  " + "".join(f"{name:>24}" for name in DECODINGS))
     for share in SHARES:
         cells = []
         for decoding in DECODINGS.values():
-            captions = {}
-            for number, (captioner, features) in enumerate(parts):
-                written = write_captions(captioner, features, decoding, {first: share, second: 1 - share})
-                captions |= {(number, video): caption for video, caption in written.items()}
-            scores = score(captions, references)
+            scores = clips.score(clips.write(decoding, {first: share, second: 1 - share}))
             cells.append(f"{scores['METEOR']:.2f} / {scores['CIDEr']:.2f}")
         print(f"{share:6.1f} {1 - share:6.1f}  " + "".join(f"{cell:>24}" for cell in cells), flush=True)
 

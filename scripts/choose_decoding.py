@@ -14,13 +14,9 @@ import argparse
 from pathlib import Path
 
 from s2vt_model.captioner import Captioner
-from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.decoding import DecodingOptions
-from s2vt_model.evaluation.evaluate import write_captions
-from s2vt_model.evaluation.features import CorpusFeatures
-from s2vt_model.evaluation.metrics import score
-from s2vt_model.training.corpus import unseen_videos
 from s2vt_model.training.train import fold_of
+from scripts.unseen import UnseenClips
 
 WIDTHS = (2, 3, 5, 8)
 EXPONENTS = (0.0, 0.5, 0.7, 0.9, 1.1)
@@ -33,23 +29,14 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="run folders; those of folds, or one")
     options = parser.parse_args()
 
-    source = CorpusFeatures(CORPORA["msvd"], options.msvd, options.cache)
-    videos = source.corpus.read(options.msvd)
-    parts, references = [], {}
-    for run in options.runs:
-        captioner = Captioner.of_checkpoint(run / "checkpoint")
-        unseen = source.available(captioner, unseen_videos(videos, fold_of(run)))
-        parts.append((captioner, source.of(captioner, unseen)))
-        references |= {f"{run}: {v.name}": v.sentences for v in unseen}
-
+    captioners = [(Captioner.of_checkpoint(run / "checkpoint"), fold_of(run)) for run in options.runs]
+    clips = UnseenClips(captioners, options.msvd, options.cache)
     tried = [DecodingOptions("greedy")]
     tried += [DecodingOptions("beam", width, exponent) for width in WIDTHS for exponent in EXPONENTS]
     print("beam  exponent   METEOR  BLEU_4   CIDEr  distinct videos")
     for decoding in tried:
-        captions = {}
-        for run, (captioner, features) in zip(options.runs, parts, strict=True):
-            captions |= {f"{run}: {v}": c for v, c in write_captions(captioner, features, decoding).items()}
-        s = score(captions, references)
+        captions = clips.write(decoding)
+        s = clips.score(captions)
         how = "greedy" if decoding.method == "greedy" else f"{decoding.beam_width:4} {decoding.length_exponent:9.1f}"
         print(
             f"{how:>14}  "

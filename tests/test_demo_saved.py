@@ -203,6 +203,18 @@ def test_streams_and_cells_of_all_kinds_are_shown(shown, cell):
     assert page.locator(".chance small").first.inner_text().startswith("rgb 30 % · motion 24 %")
 
 
+@needs_chromium
+def test_a_row_with_nothing_to_show_is_not_there_to_be_opened(opened, tmp_path):
+    file, page = tmp_path / "trace.json", tmp_path / "page.html"
+    file.write_text(json.dumps(made_trace(cell="rnn") | {"watching": [], "beam": []}), encoding="utf-8")
+    assert main(["show", str(file), "--out", str(page)]) == 0
+    closed = opened(page)
+    closed.locator(".attribution-map svg").wait_for()
+    rows = closed.locator("details.row:visible").evaluate_all("rows => rows.map((row) => row.dataset.row)")
+    assert rows[:4] == ["chances", "surprise", "sanity", "gates"]
+    assert not {"watching", "survival", "beam"} & set(rows)
+
+
 def test_what_is_no_trace_is_a_sentence(tmp_path, capsys):
     file = tmp_path / "notes.json"
     file.write_text("{}")

@@ -87,16 +87,18 @@ const cellOf =
     return `${quoted(trace.words[word].text)} from ${what} at ${time_s.toFixed(2)} s: ${tidy(matrix.at(word, position))} ${method.unit}`;
   };
 
-function attributionRow(view, box) {
+function attributionRow(view) {
   const plot = plotIn($(".attribution-map"), "Words by frames");
   const choice = $(".method");
   choice.addEventListener("change", () => view.choose({ methodIndex: Number(choice.value) }));
 
   return {
+    get isEmpty() {
+      return !view.map;
+    },
+
     draw() {
       const { trace, stream, method, map } = view;
-      box.hidden = !map;
-      if (!map) return;
       choice.replaceChildren(
         ...trace.methods.map(({ title }, i) => {
           const option = make("option", "", title);
@@ -163,9 +165,12 @@ function sanityRow(view) {
   }
 
   return {
+    get isEmpty() {
+      return !view.map;
+    },
+
     draw() {
       const { stream, method } = view;
-      if (!view.map) return;
       const found = stream.attribution[view.methodIndex];
       const matrix = paintable(method, found.randomised);
       const colours = mapScale(method, matrix);

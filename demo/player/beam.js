@@ -8,9 +8,13 @@ function beamRow(view) {
   const plot = plotIn($(".beam-map"), "The beam’s tree");
 
   return {
+    /** Greedy search and sampling have none. */
+    get isEmpty() {
+      return !view.trace.beam.length;
+    },
+
     draw() {
       const { trace } = view;
-      if (!trace.beam.length) return;
       const { text, faint, line, accent } = ink();
       const steps = [];
       const places = trace.beam.map((node) => {

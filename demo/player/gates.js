@@ -157,15 +157,16 @@ function gatesRow(view) {
   return { draw };
 }
 
-function survivalRow(view, box) {
+function survivalRow(view) {
   const plots = all(".survival-map").map((place, i) => plotIn(place, `Survival in layer ${i + 1}: words by frames`));
 
   return {
+    get isEmpty() {
+      return !view.stream.layers.some(({ survival }) => survival);
+    },
+
     draw() {
       const { stream, trace } = view;
-      const has = stream.layers.some(({ survival }) => survival);
-      box.hidden = !has;
-      if (!has) return;
       const colours = scale(0, 1, "");
       stream.layers.forEach(({ survival }, i) => {
         const order = stream.reading_order;

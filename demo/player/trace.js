@@ -66,20 +66,22 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
   // --- drawing ----------------------------------------------------------------------------------
 
   const rows = {
-    attribution: attributionRow(view, $(".row[data-row=attribution]")),
-    watching: watchingRow(view, $(".row[data-row=watching]")),
+    attribution: attributionRow(view),
+    watching: watchingRow(view),
     chances: chancesRow(view),
     surprise: surpriseRow(view),
     sanity: sanityRow(view),
     gates: gatesRow(view),
-    survival: survivalRow(view, $(".row[data-row=survival]")),
+    survival: survivalRow(view),
     beam: beamRow(view),
   };
   const isOpen = (section) => section.tagName !== "DETAILS" || section.open;
 
   function drawRow(section) {
     const row = rows[section.dataset.row];
-    if (row && view.trace && isOpen(section)) row.draw();
+    if (!row || !view.trace) return;
+    section.hidden = Boolean(row.isEmpty); // also of closed ones, or opening one would make it vanish
+    if (!section.hidden && isOpen(section)) row.draw();
   }
 
   /** Whether the words above, which may be another sentence's of the beam, are those of the trace that the rows show. */
@@ -93,9 +95,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
     view.map = found ? paintable(view.method, found.values) : null;
     position = null;
     speakOf(view.stream.cell);
-    $(".row[data-row=beam]").hidden = view.trace.beam.length === 0; // greedy search and sampling have none
     sections.forEach(drawRow);
-    $(".row[data-row=sanity]").hidden = !view.map;
     words.choose(isAbove() ? view.word : null);
     light();
     follow(view.time_s);

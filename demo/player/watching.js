@@ -2,7 +2,7 @@
 
 const CONFIDENCE_PX = 56;
 
-function watchingRow(view, box) {
+function watchingRow(view) {
   const plot = plotIn($(".watching-map"), "As it watches");
   const list = $(".forming");
   let spans = []; // runs of one caption: {caption, from, until} positions in trace.watching
@@ -26,11 +26,13 @@ function watchingRow(view, box) {
   }
 
   return {
+    get isEmpty() {
+      return !view.trace.watching.length;
+    },
+
     draw() {
       const { trace, axis, word } = view;
       const { watching } = trace;
-      box.hidden = watching.length === 0;
-      if (box.hidden) return;
       spans = [];
       watching.forEach(({ caption }, i) => {
         if (spans.at(-1)?.caption === caption) spans.at(-1).until = i;

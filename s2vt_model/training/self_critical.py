@@ -38,11 +38,13 @@ class Critic:
     cider: Cider
     vocabulary: Vocabulary
     meteor: float  # its weight in the reward
-    telling: Sequence[Sequence[str]]  # of each video, the sentences that METEOR compares with
+    telling: Sequence[Sequence[str]]  # of each video, the sentences that METEOR compares with, if it is to
 
     @classmethod
     def of(cls, source: Source, vocabulary: Vocabulary, meteor: float = 0.0) -> "Critic":
         said = [e.sentences for e in source.examples]
+        if not meteor:
+            return cls(source, Cider(said), vocabulary, meteor, ())
         videos = Counter(s for sentences in said for s in set(sentences))
         stock = {s for s, count in videos.items() if count > max(STOCK * len(said), 1)}
         telling = [[vocabulary.decode(s) for s in x if s not in stock or stock.issuperset(x)] for x in said]
