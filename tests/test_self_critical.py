@@ -41,8 +41,7 @@ def critic_of(said: list[list[str]], meteor: float) -> Critic:
     vocabulary = Vocabulary(sorted({w for sentences in said for s in sentences for w in s.split()}))
     videos = [CaptionedVideo(f"v{i}", "train", tuple(sentences), None, "v") for i, sentences in enumerate(said)]
     examples = [make_example(v, [torch.zeros(8, 6)], vocabulary, 0.0) for v in videos]
-    source = Source("clips", "clips", examples, videos_per_step=1, sentences_per_video=1)
-    return Critic.of(source, vocabulary, Recipe(reward_meteor=meteor))
+    return Critic.of(Source("clips", "clips", examples, videos_per_step=1, sentences_per_video=1), vocabulary, meteor)
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="METEOR needs Java")
@@ -56,24 +55,6 @@ def test_meteor_adds_to_the_reward_by_its_weight_but_not_for_what_is_said_of_eve
     videos, sentences = zip(*((v, critic.vocabulary.encode(s)) for v, s in written), strict=True)
     meteor = (critic.rewards(videos, sentences) - without.rewards(videos, sentences)) / 3.0
     assert meteor.tolist() == pytest.approx([1.0, 0.0, 1.0, 1.0], abs=1e-6)  # of the last, nothing else is said
-
-
-def test_reading_is_uncertain_where_the_recipe_says_so():
-    vocabulary = Vocabulary(["a", "dog", "runs"])
-    videos = [CaptionedVideo(f"v{i}", "train", ("a dog runs",), None, "v") for i in range(4)]
-    examples = [make_example(v, [torch.ones(8, 6)], vocabulary, 0.0) for v in videos]
-    source = Source("clips", "clips", examples, videos_per_step=4, sentences_per_video=1)
-    data = TrainingData(vocabulary, (source,), Standardisation(torch.zeros(6), torch.ones(6)), fold=None)
-    for is_uncertain in (False, True):
-        recipe = Recipe(hidden_size=24, reward_videos=3, reward_sentences=2, reward_reading_dropout=is_uncertain)
-        critic = Critic.of(source, vocabulary, recipe)
-        learner = new_learner(recipe, data)
-        seen = []
-        learner.network.decode = lambda words, state, seen=seen: seen.append(state) or torch.zeros(*words.shape, 24)
-        critic.loss(learner, random.Random(1))
-        first, *others = seen[0].summary
-        assert len(others) == 2  # the clips are alike
-        assert all(torch.equal(first, other) for other in others) != is_uncertain
 
 
 @pytest.mark.parametrize(
@@ -93,7 +74,7 @@ def test_rewarded_sentences_become_likelier(variant):
     torch.manual_seed(2)  # of some seeds, REINFORCE soon writes one word only, and stays with it
     recipe = Recipe(frame_embedding_size=12, word_embedding_size=12, hidden_size=24, dropout=0.0, **variant)
     learner = new_learner(recipe, data)
-    critic, rng = Critic.of(source, vocabulary, recipe), random.Random(2)
+    critic, rng = Critic.of(source, vocabulary), random.Random(2)
     optimiser = torch.optim.Adam(learner.parameters(), 1e-2)
     rewards = []
     for _ in range(120):

@@ -277,7 +277,6 @@ def test_a_recipe_is_read_from_toml_and_a_wrong_key_is_named(tmp_path):
     file.write_text("steps = 7\nclips = { start = 0.2, end = 0.6 }\nsampling = { every = 1, max_frames = 48 }\n")
     assert read_recipe(file) == Recipe(steps=7, clips=Share(0.2, 0.6), sampling=Sampling(1, 48))
     wrong = ('steps = "7"', "steps = 0", "oversampling = 0", "pace = [1]", 'stream = "sound"', "clips = 0.3")
-    wrong += ("reward_videos = 0", "reward_sentences = 1")
     for text in wrong:
         file.write_text(text)
         with pytest.raises(S2VTError, match=r"[Rr]ecipe"):

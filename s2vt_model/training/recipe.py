@@ -82,10 +82,6 @@ class Recipe:
 
     # Self-critical fine-tuning, after imitation
     reward_steps: int = 400
-    reward_videos: int = 24  # of a step
-    reward_sentences: int = 5  # about each
-    # Dropout while reading a video that is then written about: training clips are known by heart, others will not be
-    reward_reading_dropout: bool = False
     reward_learning_rate: float = 5e-5
     reward_imitation: float = 0.2  # weight of the cross-entropy that stays in the loss
     reward_average_decay: float = 0.98
@@ -101,10 +97,8 @@ class Recipe:
         check_choice("schedule", self.schedule, get_args(ScheduleName))
         check_choice("way in which VGG-19 features enter", self.vgg19_enters, get_args(Entrance))
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.max_words, self.hidden_size)
-        if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling, self.reward_videos)):
+        if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling)):
             raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")
-        if self.reward_sentences < 2:
-            raise S2VTError("A recipe's reward_sentences is 2 or more: each sentence is compared with the others.")
         shares = (self.clips, self.vgg19, self.stills)
         if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
             raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")

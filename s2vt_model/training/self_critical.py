@@ -20,10 +20,10 @@ from s2vt_model.decoding import DecodingOptions, decode
 from s2vt_model.evaluation.metrics import meteor_each
 from s2vt_model.training.cider import Cider
 from s2vt_model.training.learner import Learner
-from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import IGNORE, Source, teacher_forcing
 from s2vt_model.vocabulary import Vocabulary
 
+SENTENCES_PER_VIDEO = 5
 STOCK = 0.05  # a sentence said of a larger share of the videos tells nothing of any
 
 
@@ -37,33 +37,34 @@ class Critic:
     source: Source
     cider: Cider
     vocabulary: Vocabulary
-    recipe: Recipe
+    meteor: float  # its weight in the reward
     telling: Sequence[Sequence[str]]  # of each video, the sentences that METEOR compares with, if it is to
 
     @classmethod
-    def of(cls, source: Source, vocabulary: Vocabulary, recipe: Recipe) -> "Critic":
+    def of(cls, source: Source, vocabulary: Vocabulary, meteor: float = 0.0) -> "Critic":
         said = [e.sentences for e in source.examples]
-        if not recipe.reward_meteor:
-            return cls(source, Cider(said), vocabulary, recipe, ())
+        if not meteor:
+            return cls(source, Cider(said), vocabulary, meteor, ())
         videos = Counter(s for sentences in said for s in set(sentences))
         stock = {s for s, count in videos.items() if count > max(STOCK * len(said), 1)}
         telling = [[vocabulary.decode(s) for s in x if s not in stock or stock.issuperset(x)] for x in said]
-        return cls(source, Cider(said), vocabulary, recipe, telling)
+        return cls(source, Cider(said), vocabulary, meteor, telling)
 
     def loss(self, learner: Learner, rng: random.Random, device: str = "cpu") -> tuple[Tensor, float]:
         """The self-critical loss of one batch, and its mean reward."""
         total = len(self.source.examples)
-        numbers = rng.sample(range(total), min(self.recipe.reward_videos, total))
+        numbers = rng.sample(range(total), min(self.source.videos_per_step, total))
         batch = self.source.batch([self.source.examples[n] for n in numbers], rng).to(device)
-        _dropout(learner, self.recipe.reward_reading_dropout)
+        learner.eval()  # what is rewarded is what the finished network would write
+        for cell in (learner.network.lstm1, learner.network.lstm2):
+            cell.train()  # cuDNN's backward pass insists; they have no dropout of their own
         state = learner.encode(batch)
-        _dropout(learner, False)  # what is rewarded is what the finished network would write
         options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=self.source.max_words - 1)
         with torch.no_grad():
-            rows = torch.arange(len(numbers)).repeat_interleave(self.recipe.reward_sentences)
+            rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
             written = decode(learner.network, state.select(rows.to(device)), len(rows), options)
         sentences = [hypotheses[0].words for hypotheses in written]
-        rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences).view(len(numbers), -1)
+        rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences).view(-1, SENTENCES_PER_VIDEO)
         inputs, targets = (x.to(device) for x in teacher_forcing(sentences, self.source.max_words))
         logits = learner.network.predict(learner.network.decode(inputs, state)).float()
         return _likelier_if_better(logits, targets, rewards), rewards.mean().item()
@@ -71,18 +72,10 @@ class Critic:
     def rewards(self, videos: Sequence[int], sentences: Sequence[Sequence[int]]) -> Tensor:
         """(N,) what each sentence earns, said of the video of this number."""
         rewards = torch.tensor([self.cider.score(v, s) for v, s in zip(videos, sentences, strict=True)])
-        if not self.recipe.reward_meteor:
+        if not self.meteor:
             return rewards
         written = [self.vocabulary.decode(s) for s in sentences]
-        return rewards + self.recipe.reward_meteor * torch.tensor(
-            meteor_each(written, [self.telling[v] for v in videos])
-        )
-
-
-def _dropout(learner: Learner, is_on: bool) -> None:
-    learner.train(is_on)
-    for cell in (learner.network.lstm1, learner.network.lstm2):
-        cell.train()  # cuDNN's backward pass insists; they have no dropout of their own
+        return rewards + self.meteor * torch.tensor(meteor_each(written, [self.telling[v] for v in videos]))
 
 
 def _likelier_if_better(logits: Tensor, targets: Tensor, rewards: Tensor) -> Tensor:

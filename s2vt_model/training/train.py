@@ -124,7 +124,7 @@ def _imitation(recipe: Recipe, data: TrainingData, device: str) -> Phase:
 
 def _self_critical(recipe: Recipe, data: TrainingData, device: str) -> Phase:
     videos = [s for s in data.sources if s.name != "stills"]
-    critics = {s.name: Critic.of(s, data.vocabulary, recipe) for s in videos}
+    critics = {s.name: Critic.of(s, data.vocabulary, recipe.reward_meteor) for s in videos}
 
     def loss(learner: Learner, step: int, rng: random.Random) -> tuple[Tensor, dict]:
         source = _draw_source([c.source for c in critics.values()], recipe, 1.0, rng)
