@@ -60,9 +60,8 @@ class Critic:
             cell.train()  # cuDNN's backward pass insists; they have no dropout of their own
         state = learner.encode(batch)
         options = DecodingOptions("sample", seed=rng.getrandbits(32), max_words=self.source.max_words - 1)
-        with torch.no_grad():
-            rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
-            written = decode(learner.network, state.select(rows.to(device)), len(rows), options)
+        rows = torch.arange(len(numbers)).repeat_interleave(SENTENCES_PER_VIDEO)
+        written = decode(learner.network, state.select(rows.to(device)), len(rows), options)
         sentences = [hypotheses[0].words for hypotheses in written]
         rewards = self.rewards([numbers[r] for r in rows.tolist()], sentences).view(-1, SENTENCES_PER_VIDEO)
         inputs, targets = (x.to(device) for x in teacher_forcing(sentences, self.source.max_words))
