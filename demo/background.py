@@ -16,7 +16,10 @@ Result = TypeVar("Result")
 
 
 class Background(Generic[Result]):
-    """Begins at once to do `work`; `what` names it in sentences. Where nobody waits for it any more, it ends."""
+    """Begins at once to do `work`; `what` names it in sentences. Where nobody waits for it any more, it ends.
+
+    So it does when the process ends, which waits for the step at hand: a thread cut off inside torch would abort it.
+    """
 
     def __init__(self, what: str, work: Callable[[], Work[Result]]):
         self.what = what
@@ -27,7 +30,7 @@ class Background(Generic[Result]):
         self._waiting = 0
         self._counting = threading.Lock()
         self._is_deserted = False
-        threading.Thread(target=self._run, args=(work,), name=f"load {what}", daemon=True).start()
+        threading.Thread(target=self._run, args=(work,), name=f"load {what}").start()
 
     @property
     def has_succeeded(self) -> bool:
@@ -74,6 +77,6 @@ class Background(Generic[Result]):
                 self._progress = next(work)
             except StopIteration as stop:
                 return stop.value
-            if self._is_deserted:
+            if self._is_deserted or not threading.main_thread().is_alive():
                 work.close()
                 raise S2VTError(f"Loading {self.what} was stopped.")

@@ -12,7 +12,7 @@ import pytest
 from demo.engine import Engine
 from s2vt_model.captioner import Captioner
 from s2vt_model.errors import CheckpointError
-from tests.browsing import Held, choose_example, needs_chromium, running, say, send, visiting
+from tests.browsing import PATIENCE_MS, Held, choose_example, needs_chromium, running, say, send, visiting
 
 pytestmark = needs_chromium
 
@@ -256,7 +256,7 @@ def test_the_page_is_up_while_the_model_loads(browser, captioner):
     released = threading.Event()
 
     def load(_):
-        released.wait()
+        assert released.wait(PATIENCE_MS / 1000)
         return captioner
 
     with running(Engine(load)) as url, visiting(browser, url) as page:
@@ -278,6 +278,19 @@ def test_a_model_that_cannot_be_loaded_is_a_sentence(browser, tmp_path):
         say(page, "There is no checkpoint folder")
     with pytest.raises(CheckpointError):
         load(None)
+
+
+def test_a_process_ends_in_good_order_while_a_model_is_loading():
+    """The default model is still on its way when another one, asked for by name, is there."""
+    code = (
+        "from demo.engine import Engine\n"
+        "from s2vt_model.progress import finish\n"
+        "print(finish(Engine().captioner('rgb')).name)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "rgb\n", "")
 
 
 def test_building_the_page_needs_no_torch():
