@@ -15,14 +15,14 @@ from torch import Tensor
 
 from s2vt_model.architectures import NetworkState
 from s2vt_model.decoding import BeamWatcher, DecodingOptions, Hypothesis, Writer, decode
-from s2vt_model.errors import CheckpointError, S2VTError, VideoError
+from s2vt_model.errors import S2VTError, VideoError
 from s2vt_model.fusion import FusedState, Fusion, check_alpha, share_among
 from s2vt_model.hub import fetch
 from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work, finish
 from s2vt_model.stream import Stream, StreamLibrary, View
 from s2vt_model.video import Clip, Sampling, read_clips
-from s2vt_model.vocabulary import Vocabulary
+from s2vt_model.vocabulary import Vocabulary, check_shared
 
 Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
 Views = Mapping[View, Tensor]  # the same by what they depend on, which several streams may share
@@ -101,13 +101,8 @@ class Captioner:
         self.name = name
         self.streams = dict(streams)
         self.alpha = check_alpha(alpha, list(streams))
-        first, *others = self.streams.values()
-        for other in others:
-            if other.checkpoint.vocabulary.words != first.checkpoint.vocabulary.words:
-                raise CheckpointError(
-                    f"The checkpoints “{first.checkpoint.config.name}” and “{other.checkpoint.config.name}” have "
-                    "different vocabularies and cannot write together. Choose checkpoints of one training corpus."
-                )
+        check_shared({stream: s.checkpoint.vocabulary for stream, s in self.streams.items()})
+        first = next(iter(self.streams.values()))
         self.default_options = decoding or first.checkpoint.config.decoding  # as chosen on validation data
 
     @classmethod

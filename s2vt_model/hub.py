@@ -27,6 +27,7 @@ from s2vt_model.hub_name import HubName
 from s2vt_model.hub_transfer import ASK_SECONDS, Meter, exchange
 from s2vt_model.manifest import Manifest
 from s2vt_model.progress import Progress, Work
+from s2vt_model.vocabulary import Vocabulary, check_shared
 
 if TYPE_CHECKING:
     from s2vt_model.models import Model
@@ -315,18 +316,22 @@ def is_here(model: "Model", hub: Hub) -> bool:
 
 
 def fetch(model: "Model", hub: Hub, brought: Collection[str] = ()) -> Work["Model"]:
-    """The same model with all its checkpoints on this disk, and their backbones too. Raises `HubError`.
+    """The same model with all its checkpoints on this disk, and their backbones too.
 
     `brought`: backbones that nothing will be looked at with, as their features are there already.
+    Raises `HubError`, and `CheckpointError` for streams that cannot write together: before a backbone of theirs,
+    which is the larger part, is downloaded for nothing.
     """
     folders = {}
     for stream, where in model.checkpoints.items():
         folders[stream] = (yield from hub.checkpoint(where)) if isinstance(where, HubName) else where
-    for folder in folders.values():
-        try:
-            backbone = backbone_of(folder)
-        except HubError:
-            continue  # a damaged folder of this disk: loading it tells best what is wrong
-        if isinstance(backbone, HubName) and str(backbone) not in brought:
+    try:
+        vocabularies = {stream: Vocabulary.load(folder / "vocabulary.txt") for stream, folder in folders.items()}
+        backbones_of_hub = [b for b in map(backbone_of, folders.values()) if isinstance(b, HubName)]
+    except (OSError, ValueError, HubError):
+        return replace(model, checkpoints=folders)  # a damaged folder of this disk: loading it tells best what is wrong
+    check_shared(vocabularies)
+    for backbone in backbones_of_hub:
+        if str(backbone) not in brought:
             yield from hub.backbone(backbone)
     return replace(model, checkpoints=folders)

@@ -1,7 +1,9 @@
 """Words <-> ids, numbered as in the authors' release: 0 `<EOS>`, 1 `<UNK>`, then the words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from s2vt_model.errors import CheckpointError
 
 EOS = 0  # ends a sentence, starts it, and is the word input while frames are read
 UNK = 1  # stands for rare words in training; never written
@@ -36,3 +38,14 @@ class Vocabulary:
     @classmethod
     def load(cls, file: Path) -> "Vocabulary":
         return cls(file.read_text(encoding="utf-8").splitlines())
+
+
+def check_shared(vocabularies: Mapping[str, Vocabulary]) -> None:
+    """Raises `CheckpointError` where streams, by name, could not write together: one id must be one word to all."""
+    (first, words), *others = ((name, vocabulary.words) for name, vocabulary in vocabularies.items())
+    for other, its_words in others:
+        if its_words != words:
+            raise CheckpointError(
+                f"The streams “{first}” and “{other}” have different vocabularies and cannot write together. "
+                "Choose checkpoints of one training corpus."
+            )

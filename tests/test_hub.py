@@ -469,6 +469,14 @@ def test_models_of_the_hub_in_the_list(server, hub, files, tmp_path):
     assert catalogue.model("someone/else@v3").checkpoints == {"someone/else@v3": HubName("someone/else", "v3")}
 
 
+def test_streams_that_cannot_write_together_are_refused_before_a_download(server, hub):
+    """VGG-19 has 575 MB, and its captioner other words than RGB's."""
+    model = read_catalogue(added="").model("rgb+vgg19")
+    with pytest.raises(CheckpointError, match="“rgb” and “vgg19” have different vocabularies"):
+        finish(fetch(model, hub))
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     ("revision", "default", "sentence"),
     [("main", "rgb", "is not a commit of 40 digits"), ("0" * 40, "tiny", "must not depend on the Hub")],
