@@ -1,10 +1,7 @@
 """The front door: `python app.py`, and what a Hugging Face Space runs."""
 
 import argparse
-
-from demo.engine import Engine
-from demo.serve import serve
-from s2vt_model.errors import S2VTError
+import sys
 
 
 def main() -> None:
@@ -13,6 +10,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default: 7860, or the next free one)")
     parser.add_argument("--mcp", action="store_true", help="serve AI agents, too (needs requirements-mcp.txt)")
     arguments = parser.parse_args()
+
+    # Gradio takes seconds to import: --help needs none of it, and Ctrl-C may come before it is there.
+    from demo.engine import Engine
+    from demo.serve import serve
+    from s2vt_model.errors import S2VTError
 
     engine = Engine()
     try:
@@ -24,4 +26,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
