@@ -10,11 +10,13 @@ from captioners import writing_only
 
 from s2vt_model.checkpoint import load_checkpoint
 from s2vt_model.corpora import CaptionedVideo
+from s2vt_model.corpora.msvd import VGG19_SIZE
 from s2vt_model.errors import S2VTError
 from s2vt_model.evaluation.evaluate import write_captions
 from s2vt_model.training import phase
 from s2vt_model.training import train as training
 from s2vt_model.training.corpus import Fold, Standardisation, TrainingData, split_fold
+from s2vt_model.training.joining import join_embeddings
 from s2vt_model.training.learner import export
 from s2vt_model.training.recipe import Recipe, Share, read_recipe
 from s2vt_model.training.sources import IGNORE, Source, make_example
@@ -112,6 +114,18 @@ def test_a_killed_run_takes_the_very_steps_it_would_have_taken(data, tmp_path, m
     logged = [(tmp_path / f"killed/{name}.jsonl").read_text() for name in ("imitation", "self_critical")]
     steps = [[json.loads(line)["step"] for line in log.splitlines()] for log in logged]
     assert steps == [list(range(4, 41, 4)), list(range(4, 21, 4))]
+
+
+def test_vgg19s_embedding_joins_between_the_phases(data, tmp_path):
+    recipe = replace(RECIPE, reward_steps=0)
+    noise = torch.Generator().manual_seed(2)
+    clips = data.sources[0].examples
+    twins = [(e.views[0], torch.randn(16, VGG19_SIZE, generator=noise)) for e in clips]
+    apart = training.train(recipe, data, tmp_path / "apart")
+    together = training.train(replace(recipe, vgg19_enters="joined"), replace(data, twins=twins), tmp_path / "joined")
+    assert not weights(together).equal(weights(apart))
+    join_embeddings(apart, twins)
+    assert weights(together).equal(weights(apart))
 
 
 def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):

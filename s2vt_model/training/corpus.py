@@ -109,6 +109,7 @@ class TrainingData:
     sources: tuple[Source, ...]
     standardisation: Standardisation
     fold: Fold | None  # kept out
+    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what both networks see of a clip, if VGG-19's embedding is to join
 
     @property
     def summary(self) -> str:
@@ -150,11 +151,15 @@ def load_training_data(
     standardise = Standardisation.of([plain for plain, *_ in views])
     examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
     sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
+    twins = []
     if recipe.vgg19.start or recipe.vgg19.end:
         vgg19 = _standardised_vgg19(root, kept)
-        if recipe.vgg19_enters == "translated":
+        if recipe.vgg19_enters != "embedded":
             seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
-            vgg19 = _translated(vgg19, seen, root)
+            twins = _twins(seen, vgg19, root)
+        if recipe.vgg19_enters == "translated":
+            translate = Translation.learn([(theirs, ours) for ours, theirs in twins])
+            vgg19 = {name: translate(features) for name, features in vgg19.items()}
         examples = [example(v, [vgg19[v.name]]) for v in kept if v.name in vgg19]
         title = f"{corpus.title} videos by VGG-19 features"
         sources.append(_videos("vgg19", title, examples, recipe, recipe.vgg19_oversampling))
@@ -172,7 +177,7 @@ def load_training_data(
                 recipe.max_words,
             )
         )
-    return TrainingData(vocabulary, tuple(sources), standardise, fold)
+    return TrainingData(vocabulary, tuple(sources), standardise, fold, twins)
 
 
 def _standardised_vgg19(root: Path, kept: Sequence[CaptionedVideo]) -> dict[str, Tensor]:
@@ -183,16 +188,15 @@ def _standardised_vgg19(root: Path, kept: Sequence[CaptionedVideo]) -> dict[str,
     return {name: standardise(features) for name, features in found.items()}
 
 
-def _translated(vgg19: Mapping[str, Tensor], seen: Mapping[str, Tensor], root: Path) -> dict[str, Tensor]:
-    """VGG-19 features as the backbone's, (16, D), all standardised, by name. seen: what the backbone saw of clips."""
-    both = [name for name in vgg19 if name in seen]
+def _twins(seen: Mapping[str, Tensor], vgg19: Mapping[str, Tensor], root: Path) -> list[tuple[Tensor, Tensor]]:
+    """Of each clip with VGG-19 features what the backbone saw of it, (T, D), and those, (16, 512), all standardised."""
+    both = [name for name in seen if name in vgg19]
     if not both:
         raise CorpusError(
             f"No training clip below “{root}” has VGG-19 features, too, to learn from how they compare. "
             "Set vgg19 = { start = 0, end = 0 } in the recipe."
         )
-    translate = Translation.learn([(vgg19[name], seen[name]) for name in both])
-    return {name: translate(features) for name, features in vgg19.items()}
+    return [(seen[name], vgg19[name]) for name in both]
 
 
 def _brought_videos(

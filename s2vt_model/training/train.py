@@ -23,6 +23,7 @@ from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.errors import S2VTError
 from s2vt_model.evaluation.metrics import require_tools
 from s2vt_model.training.corpus import Fold, TrainingData
+from s2vt_model.training.joining import join_embeddings
 from s2vt_model.training.learner import Learner, export, imitation_loss
 from s2vt_model.training.phase import Phase
 from s2vt_model.training.recipe import Recipe
@@ -46,6 +47,8 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
     torch.manual_seed(recipe.seed)
     learner = new_learner(recipe, data).to(device)
     learner = _imitation(recipe, data, device).run(learner, run)
+    if recipe.vgg19_enters == "joined" and data.twins:
+        join_embeddings(learner, data.twins)
     if recipe.reward_steps:
         learner = _self_critical(recipe, data, device).run(learner, run)
     return learner
@@ -83,7 +86,7 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         architecture=recipe.architecture,
         cell=recipe.cell,
     )
-    return Learner(config, recipe.forget_bias, embeds_vgg19=recipe.vgg19_enters == "embedded")
+    return Learner(config, recipe.forget_bias, embeds_vgg19=recipe.vgg19_enters != "translated")
 
 
 def _identify(run: Path, recipe: Recipe, data: TrainingData) -> None:
