@@ -109,7 +109,7 @@ class TrainingData:
     sources: tuple[Source, ...]
     standardisation: Standardisation
     fold: Fold | None  # kept out
-    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what both networks see of a clip, if VGG-19's embedding is to join
+    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what the backbone and VGG-19 see of each clip known by both
 
     @property
     def summary(self) -> str:

@@ -2,6 +2,7 @@
 
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
 rewarded with the CIDEr they get, and METEOR if the recipe says so. Each hands on the moving average of its weights.
+Between them, VGG-19's frame embedding may join that of clips (`joining.py`).
 
 A run folder holds the phases' states and logs, what they are of (`run.json`: recipe, data and fold), and
 at the end `checkpoint/`.
