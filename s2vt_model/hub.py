@@ -319,8 +319,8 @@ def fetch(model: "Model", hub: Hub, brought: Collection[str] = ()) -> Work["Mode
     """The same model with all its checkpoints on this disk, and their backbones too.
 
     `brought`: backbones that nothing will be looked at with, as their features are there already.
-    Raises `HubError`, and `CheckpointError` for streams that cannot write together: before a backbone of theirs,
-    which is the larger part, is downloaded for nothing.
+    Raises `HubError`, and `CheckpointError` for streams that cannot write together: before a backbone that a
+    checkpoint names on the Hub, which is the larger part, is downloaded for nothing.
     """
     folders = {}
     for stream, where in model.checkpoints.items():

@@ -108,8 +108,13 @@ def test_the_token_is_for_listed_models_alone(monkeypatch):
     from demo.engine import _fetch
 
     used = []
-    monkeypatch.setattr(Hub, "checkpoint", lambda hub, name: used.append(hub.token) or iter(()))
-    monkeypatch.setattr("s2vt_model.hub.backbone_of", lambda folder: "plain")
+
+    def checkpoint(hub, name):
+        used.append(hub.token)
+        yield from ()
+        return WEIGHTS / "meanpool-msvd-rgb"
+
+    monkeypatch.setattr(Hub, "checkpoint", checkpoint)
     model = Model("org/mine", "", {"org/mine": HubName("org/mine")}, {"org/mine": 1.0}, None)
     for is_listed in (True, False):
         finish(_fetch(model, is_listed))

@@ -116,7 +116,7 @@ def test_a_killed_run_takes_the_very_steps_it_would_have_taken(data, tmp_path, m
     assert steps == [list(range(4, 41, 4)), list(range(4, 21, 4))]
 
 
-def test_vgg19s_embedding_joins_between_the_phases(data, tmp_path):
+def test_vgg19s_embedding_joins_between_the_phases(data, tmp_path, monkeypatch):
     recipe = replace(RECIPE, reward_steps=0)
     noise = torch.Generator().manual_seed(2)
     clips = data.sources[0].examples
@@ -126,6 +126,12 @@ def test_vgg19s_embedding_joins_between_the_phases(data, tmp_path):
     assert not weights(together).equal(weights(apart))
     join_embeddings(apart, twins)
     assert weights(together).equal(weights(apart))
+
+    run = tmp_path / "rewarded"
+    states = []
+    monkeypatch.setattr(training, "join_embeddings", lambda *_: states.append([f.name for f in run.glob("*.pt")]))
+    training.train(replace(RECIPE, vgg19_enters="joined"), replace(data, twins=twins), run)
+    assert states == [["imitation.pt"]]
 
 
 def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):

@@ -194,7 +194,7 @@ def _twins(seen: Mapping[str, Tensor], vgg19: Mapping[str, Tensor], root: Path) 
     if not both:
         raise CorpusError(
             f"No training clip below “{root}” has VGG-19 features, too, to learn from how they compare. "
-            "Set vgg19 = { start = 0, end = 0 } in the recipe."
+            'Set vgg19_enters = "embedded", or vgg19 = { start = 0, end = 0 }, in the recipe.'
         )
     return [(seen[name], vgg19[name]) for name in both]
 

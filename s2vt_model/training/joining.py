@@ -3,7 +3,7 @@
 While a learner imitates, VGG-19 features enter by a frame embedding of their own, V, which has three times as many
 videos to learn from as that of clips, W. A frame of a clip could go that way, too, once a ridge regression T, learned
 from the clips that have both, has translated it. All of this is linear, so that a frame x can go both ways at no cost:
-W x + V T x = (W + V T) x.
+W x + V T x = (W + V T) x, scaled to deviate as W x did.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,6 @@ def join_embeddings(learner: Learner, twins: Sequence[tuple[Tensor, Tensor]]) ->
     frames = torch.cat([ours for ours, _ in twins])
     own = learner.network.frame_embedding.weight.detach()
     joined = own + learner.vgg19_embedding.weight.detach() @ translate.weight.T.to(own.device)
-    # The LSTMs know embedded frames that deviate so much, and no more.
+    # The LSTMs learned from embedded frames that deviate so much.
     scale = frames.matmul(own.T.cpu()).std() / frames.matmul(joined.T.cpu()).std()
     own.copy_(joined * scale)

@@ -2,6 +2,7 @@
 
 MSVD brings VGG-19 features of three times as many videos as there are clips of. A ridge regression, learned from
 the frames of the videos that have both, turns them into features of the backbone, and the captioner learns from all.
+`joining.py` learns the opposite direction.
 """
 
 from collections.abc import Sequence
