@@ -102,8 +102,7 @@ class Captioner:
         self.streams = dict(streams)
         self.alpha = check_alpha(alpha, list(streams))
         check_shared({stream: s.checkpoint.vocabulary for stream, s in self.streams.items()})
-        first = next(iter(self.streams.values()))
-        self.default_options = decoding or first.checkpoint.config.decoding  # as chosen on validation data
+        self.default_options = decoding or self._first.checkpoint.config.decoding  # as chosen on validation data
 
     @classmethod
     def load(cls, model: Model | str | None = None, device: str | StreamLibrary = "auto") -> "Captioner":
@@ -129,17 +128,21 @@ class Captioner:
         return cls(config.name, {config.stream: stream}, {config.stream: 1.0})
 
     @property
+    def _first(self) -> Stream:
+        return next(iter(self.streams.values()))
+
+    @property
     def vocabulary(self) -> Vocabulary:
-        return next(iter(self.streams.values())).checkpoint.vocabulary
+        return self._first.checkpoint.vocabulary
 
     @property
     def device(self) -> torch.device:
-        return next(iter(self.streams.values())).backbone.device
+        return self._first.backbone.device
 
     @property
     def sampling(self) -> Sampling:
         """Of the frames that are shown: those of the first stream."""
-        return next(iter(self.streams.values())).checkpoint.config.sampling
+        return self._first.checkpoint.config.sampling
 
     def knows(self, views: Views) -> bool:
         """Whether no stream needs to look any more."""

@@ -328,7 +328,7 @@ def fetch(model: "Model", hub: Hub, brought: Collection[str] = ()) -> Work["Mode
     try:
         vocabularies = {stream: Vocabulary.load(folder / "vocabulary.txt") for stream, folder in folders.items()}
         backbones_of_hub = [b for b in map(backbone_of, folders.values()) if isinstance(b, HubName)]
-    except (OSError, ValueError, HubError):
+    except (OSError, ValueError):  # HubError is one of the latter
         return replace(model, checkpoints=folders)  # a damaged folder of this disk: loading it tells best what is wrong
     check_shared(vocabularies)
     for backbone in backbones_of_hub:

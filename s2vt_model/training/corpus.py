@@ -155,7 +155,7 @@ def load_training_data(
     if recipe.vgg19.start or recipe.vgg19.end:
         vgg19 = _standardised_vgg19(root, kept)
         if recipe.vgg19_enters != "embedded":
-            seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
+            seen = {v.name: e.views[0] for v, e in zip(clips, examples, strict=True)}
             twins = _twins(seen, vgg19, root)
         if recipe.vgg19_enters == "translated":
             translate = Translation.learn([(theirs, ours) for ours, theirs in twins])
