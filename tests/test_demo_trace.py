@@ -471,6 +471,7 @@ def test_what_an_edited_film_is_watched_as_follows_its_own_order(backwards, capt
 def test_another_word_joins_what_was_done_to_the_film(backwards, captioner, monkeypatch):
     open_row(backwards, "chances")
     backwards.locator(".what-if[aria-busy=false]").wait_for()
+    backwards.locator(".candidates button:not(:disabled)").first.wait_for()  # a row is drawn after it was opened
     click = "document.querySelector('.candidates button:not(:disabled)').click()"
     assert backwards.evaluate(f"{click}, document.querySelector('.what-if').getAttribute('aria-busy')") == "true"
     backwards.locator(".side h4", has_text=re.compile("backwards, “.+” as word")).wait_for()
