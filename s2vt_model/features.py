@@ -69,9 +69,7 @@ class FeatureCache:
 
 
 def open_cache(folder: str | Path, backbone: Backbone) -> FeatureCache:
-    """The cache of one backbone. Its weights are part of the key: features of others never mix.
-
-    So is how it is fed where it is of the Hub: checkpoints may feed one network in ways of their own.
+    """The cache of one backbone. Its weights and how it is fed are the key: features of others never mix.
 
     Raises `CheckpointError` where the backbone's weights are not there.
     """
@@ -79,8 +77,7 @@ def open_cache(folder: str | Path, backbone: Backbone) -> FeatureCache:
         raise CheckpointError(f"No features can be made: {backbone.why}")
     with backbone.weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    if backbone.config.on_hub:
-        digest.update(backbone.config.to_json().encode())
+    digest.update(backbone.config.to_json().encode())
     return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest.hexdigest()[:12]}", backbone)
 
 

@@ -1,5 +1,6 @@
 """Corpus folders as users have them: complete, partial, or not there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from s2vt_model.backbones import load_backbone
 from s2vt_model.corpora.flickr8k import read_flickr8k
 from s2vt_model.corpora.msvd import read_msvd, vgg19_features
 from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.errors import CorpusError
-from s2vt_model.features import FeatureCache
+from s2vt_model.features import FeatureCache, open_cache
 from s2vt_model.models import read_catalogue
 from s2vt_model.training.corpus import Fold, build_vocabulary_words, split_fold
 from s2vt_model.training.recipe import read_recipe
@@ -19,6 +21,7 @@ from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
 SHARED = Path(__file__).parents[2] / "shared"
+LITE2 = Path(__file__).parents[1] / "weights/backbones/tf_efficientnet_lite2.in1k"
 
 
 @pytest.fixture
@@ -102,6 +105,15 @@ def test_features_are_computed_once_and_mirrored_views_are_kept_apart(tmp_path):
     mirrored = cache.features(tmp_path / "still.png", Sampling(), mirrored=True)
     assert plain.tolist() == [[0, 200]]
     assert mirrored.tolist() == [[200, 0]]
+
+
+def test_features_of_one_backbone_at_two_sizes_do_not_mix(tmp_path):
+    still = tmp_path / "still.png"
+    cv2.imwrite(str(still), np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+    shipped, smaller = (load_backbone(LITE2) for _ in range(2))
+    smaller.config = replace(smaller.config, input_size=128)
+    large, small = (open_cache(tmp_path / "cache", b).features(still, Sampling()) for b in (shipped, smaller))
+    assert not torch.equal(large, small)
 
 
 @pytest.mark.skipif(not (SHARED / "msvd").is_dir(), reason="MSVD is not on this machine")
