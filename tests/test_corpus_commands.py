@@ -4,17 +4,20 @@ import importlib.util
 import json
 import shutil
 
+import numpy as np
 import pytest
+import torch
 from videos import write_video
 
 from s2vt_model.__main__ import main
 from s2vt_model.backbones import load_backbone
-from s2vt_model.checkpoint import WEIGHTS
+from s2vt_model.checkpoint import WEIGHTS, load_checkpoint
 from s2vt_model.corpora.registry import CORPORA
 from s2vt_model.features import open_cache
 from s2vt_model.models import read_catalogue
 from s2vt_model.training.corpus import load_training_data
 from s2vt_model.training.recipe import Recipe, Share
+from s2vt_model.training.train import save_run, train
 from s2vt_model.video import Sampling
 
 SENTENCES = {
@@ -145,3 +148,34 @@ def test_a_stream_of_motion_learns_from_frames_as_far_apart_as_the_model_will_se
     expected = data.standardisation(cache.features(tmp_path / "clips/vid1.mp4", recipe.sampling))
     assert len(seen) == 6
     assert seen.equal(expected)
+
+
+def test_clips_and_vgg19_features_enter_side_by_side_and_the_checkpoint_takes_the_backbones(tmp_path):
+    root = tmp_path / "msvd"
+    for folder in ("captions", "clips", "features"):
+        (root / folder).mkdir(parents=True)
+    sentences = {"train": "vid1\ta man is playing\nvid2\ta dog runs\n", "val": "vid3\ta cat\n", "test": "vid4\ta man\n"}
+    for split, text in sentences.items():
+        (root / f"captions/sents_{split}_lc_nopunc.txt").write_text(text)
+    write_video(root / "clips/vid1.mp4", 60)
+    vgg19 = np.random.default_rng(0).random((2, 16, 512), np.float32)
+    np.savez(root / "features/vgg19_16x512.npz", video=np.array(["vid1", "vid2"]), features=vgg19)
+    recipe = Recipe(
+        steps=2, reward_steps=0, min_count_videos=1, mirrored=False, vgg19_enters="beside", stills=Share(0, 0)
+    )
+    cache = open_cache(tmp_path / "cache", load_backbone(WEIGHTS / "backbones/tf_efficientnet_lite2.in1k"))
+    data = load_training_data(recipe, cache, CORPORA["msvd"], root, None, None)
+
+    clips, known_to_vgg19 = ({tuple(e.views[0].shape) for e in source.examples} for source in data.sources)
+    assert clips == {(12, 1280 + 512)}  # every 5th of 60 frames
+    assert known_to_vgg19 == {(16, 1280 + 512)}
+    assert len(data.sources[1].examples) == 2  # a video without a clip teaches, too
+    plain = data.standardisation(cache.features(root / "clips/vid1.mp4", recipe.training_sampling))
+    assert data.sources[0].examples[0].views[0].equal(data.two_views.of_backbone(plain))
+
+    learner = train(recipe, data, tmp_path / "run")
+    network = load_checkpoint(save_run(learner, recipe, data, tmp_path / "run")).network
+    assert network.config.feature_size == 1280
+    read = learner.network.encode(data.sources[0].examples[0].views[0][None]).summary
+    again = network.encode(cache.features(root / "clips/vid1.mp4", recipe.training_sampling)[None]).summary
+    torch.testing.assert_close(again, read, atol=0.01, rtol=0.01)  # float16 on disk

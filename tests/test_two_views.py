@@ -1,0 +1,65 @@
+"""What the backbone and VGG-19 see of a video stands side by side, and one embedding is left of two."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import cosine_similarity
+
+from s2vt_model.config import S2VTConfig
+from s2vt_model.corpora.msvd import VGG19_SIZE
+from s2vt_model.training.learner import Learner, export
+from s2vt_model.training.two_views import TwoViews
+from s2vt_model.vocabulary import EOS
+
+FEATURE_SIZE = 12
+
+
+@pytest.fixture
+def twins():
+    """Of 60 clips 32 frames, and VGG-19's 16 features, which follow from them."""
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.randn(FEATURE_SIZE, VGG19_SIZE, generator=generator) / FEATURE_SIZE**0.5
+    clips = [torch.randn(16, FEATURE_SIZE, generator=generator).repeat_interleave(2, dim=0) for _ in range(60)]
+    return [(clip, clip[::2] @ truth) for clip in clips]
+
+
+@pytest.fixture
+def two_views(twins):
+    return TwoViews.learn(twins)
+
+
+def test_what_one_network_saw_stays_and_what_the_other_would_have_seen_is_translated(twins, two_views):
+    clip, vgg19 = twins[0]
+    of_clip, of_vgg19 = two_views.of_backbone(clip[::2]), two_views.of_vgg19(vgg19)
+    assert of_clip.shape == of_vgg19.shape == (16, FEATURE_SIZE + VGG19_SIZE)
+    assert of_clip[:, :FEATURE_SIZE].equal(clip[::2])
+    assert of_vgg19[:, FEATURE_SIZE:].equal(vgg19)
+    assert cosine_similarity(of_clip, of_vgg19).min() > 0.99  # the same frames, whichever network looked at them
+
+
+def test_a_translation_deviates_as_what_it_stands_for(twins, two_views):
+    clips, vgg19 = (torch.cat([pair[i] for pair in twins]) for i in (0, 1))
+    translated = two_views.of_backbone(clips)[:, FEATURE_SIZE:]
+    assert translated.std().item() == pytest.approx(vgg19.std().item(), rel=0.01)
+    back = two_views.of_vgg19(vgg19)[:, :FEATURE_SIZE]
+    assert back.std().item() == pytest.approx(clips.std().item(), rel=0.01)
+
+
+def test_the_exported_network_sees_the_backbones_frames_as_the_learner_saw_both_views(two_views):
+    torch.manual_seed(0)
+    config = S2VTConfig(FEATURE_SIZE, 6, 4, 8, vocabulary_size=5)
+    learner = Learner(replace(config, feature_size=FEATURE_SIZE + VGG19_SIZE), 1.0, embeds_vgg19=False).eval()
+    mean, deviation = torch.randn(FEATURE_SIZE), torch.rand(FEATURE_SIZE) + 0.5
+    network = export(learner, mean, deviation, two_views)
+    assert network.config == config
+    raw = torch.randn(3, 6, FEATURE_SIZE)
+    words = torch.tensor([[EOS, 3, 4]] * 3)
+    with torch.no_grad():
+        found = network(raw, words)
+        expected = learner.network(torch.stack([two_views.of_backbone(x) for x in (raw - mean) / deviation]), words)
+        without_vgg19 = learner.network(
+            torch.cat([(raw - mean) / deviation, torch.zeros(3, 6, VGG19_SIZE)], dim=2), words
+        )
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(found, without_vgg19, atol=1e-3)
