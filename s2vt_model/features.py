@@ -5,10 +5,11 @@ only on the file, the backbone, the sampling and whether the frames are mirrored
 """
 
 import hashlib
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from s2vt_model.video import Clip, Sampling, read_clip
 
 STILL_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 REPORT_EVERY_FILES = 100
+ABOUT_A_BACKBONE = ("name", "golden_tolerance", "license", "source")  # what changes no feature
 
 
 class FeatureCache:
@@ -77,7 +79,8 @@ def open_cache(folder: str | Path, backbone: Backbone) -> FeatureCache:
         raise CheckpointError(f"No features can be made: {backbone.why}")
     with backbone.weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    digest.update(backbone.config.to_json().encode())
+    fed = {key: value for key, value in asdict(backbone.config).items() if key not in ABOUT_A_BACKBONE}
+    digest.update(json.dumps(fed, sort_keys=True).encode())
     return FeatureCache(Path(folder) / f"{backbone.config.name}-{digest.hexdigest()[:12]}", backbone)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from s2vt_model.backbones import load_backbone
+from s2vt_model.checkpoint import WEIGHTS
 from s2vt_model.corpora.flickr8k import read_flickr8k
 from s2vt_model.corpora.msvd import read_msvd, vgg19_features
 from s2vt_model.corpora.registry import CORPORA
@@ -21,7 +22,7 @@ from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
 SHARED = Path(__file__).parents[2] / "shared"
-LITE2 = Path(__file__).parents[1] / "weights/backbones/tf_efficientnet_lite2.in1k"
+LITE2 = WEIGHTS / "backbones/tf_efficientnet_lite2.in1k"
 
 
 @pytest.fixture
@@ -110,10 +111,13 @@ def test_features_are_computed_once_and_mirrored_views_are_kept_apart(tmp_path):
 def test_features_of_one_backbone_at_two_sizes_do_not_mix(tmp_path):
     still = tmp_path / "still.png"
     cv2.imwrite(str(still), np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
-    shipped, smaller = (load_backbone(LITE2) for _ in range(2))
+    shipped, smaller, told = (load_backbone(LITE2) for _ in range(3))
     smaller.config = replace(smaller.config, input_size=128)
-    large, small = (open_cache(tmp_path / "cache", b).features(still, Sampling()) for b in (shipped, smaller))
+    told.config = replace(told.config, license="as before, in other words")
+    caches = [open_cache(tmp_path / "cache", b) for b in (shipped, smaller, told)]
+    large, small = (cache.features(still, Sampling()) for cache in caches[:2])
     assert not torch.equal(large, small)
+    assert caches[2].folder == caches[0].folder  # what is only said of a backbone changes no feature
 
 
 @pytest.mark.skipif(not (SHARED / "msvd").is_dir(), reason="MSVD is not on this machine")

@@ -15,10 +15,10 @@ from s2vt_model.corpora.msvd import vgg19_features
 from s2vt_model.corpora.registry import Corpus
 from s2vt_model.errors import CorpusError, S2VTError
 from s2vt_model.features import FeatureCache
+from s2vt_model.training.beside import SideBySide
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import Example, Source, make_example
 from s2vt_model.training.translation import Translation
-from s2vt_model.training.two_views import TwoViews
 from s2vt_model.video import Sampling
 from s2vt_model.vocabulary import Vocabulary
 
@@ -110,12 +110,12 @@ class TrainingData:
     sources: tuple[Source, ...]
     standardisation: Standardisation
     fold: Fold | None  # kept out
-    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what the backbone and VGG-19 see of each clip known by both
-    two_views: TwoViews | None = None  # by which the examples' features were made, where they are of both networks
+    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what the backbone and VGG-19 see of clips, for `joining.py`
+    beside: SideBySide | None = None  # by which the examples' features were made, where they are of both networks
 
     @property
     def feature_size(self) -> int:
-        """Of an example's frame."""
+        """Numbers of a frame as the captioner is given it: the backbone's, or with VGG-19's beside them."""
         return self.sources[0].examples[0].views[0].shape[1]
 
     @property
@@ -156,7 +156,7 @@ def load_training_data(
         # What I3D sees of a movement depends on how far apart the frames are: as far as the model will see them, too.
         views = [dense + seen for dense, seen in zip(views, views_of(clips, recipe.sampling), strict=True)]
     standardise = Standardisation.of([plain for plain, *_ in views])
-    vgg19, twins, two_views = {}, [], None
+    vgg19, twins, beside = {}, [], None
     if recipe.vgg19.start or recipe.vgg19.end:
         vgg19 = _standardised_vgg19(root, kept)
         if recipe.vgg19_enters != "embedded":
@@ -166,13 +166,13 @@ def load_training_data(
             translate = Translation.learn([(theirs, ours) for ours, theirs in twins])
             vgg19 = {name: translate(features) for name, features in vgg19.items()}
         elif recipe.vgg19_enters == "beside":
-            two_views = TwoViews.learn(twins)
-            vgg19 = {name: two_views.of_vgg19(features) for name, features in vgg19.items()}
+            beside = SideBySide.learn(twins)
+            vgg19 = {name: beside.of_vgg19(features) for name, features in vgg19.items()}
 
     def enter(features: Tensor) -> Tensor:
         """The backbone's features as the captioner is given them."""
         standardised = standardise(features)
-        return two_views.of_backbone(standardised) if two_views else standardised
+        return beside.of_backbone(standardised) if beside else standardised
 
     examples = [example(v, [enter(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
     sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
@@ -194,13 +194,18 @@ def load_training_data(
                 recipe.max_words,
             )
         )
-    return TrainingData(vocabulary, tuple(sources), standardise, fold, twins, two_views)
+    for_joining = twins if recipe.vgg19_enters == "joined" else ()
+    return TrainingData(vocabulary, tuple(sources), standardise, fold, for_joining, beside)
 
 
 def _standardised_vgg19(root: Path, kept: Sequence[CaptionedVideo]) -> dict[str, Tensor]:
     """VGG-19 features of the kept videos that have them, (16, 512), by name."""
     pooled = vgg19_features(root)
     found = {v.name: torch.from_numpy(pooled[v.name]) for v in kept if v.name in pooled}
+    if not found:
+        raise CorpusError(
+            f"No training video of “{root}” has VGG-19 features. Set vgg19 = {{ start = 0, end = 0 }} in the recipe."
+        )
     standardise = Standardisation.of(list(found.values()))
     return {name: standardise(features) for name, features in found.items()}
 

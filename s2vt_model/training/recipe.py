@@ -60,8 +60,8 @@ class Recipe:
     # What is drawn from: clips, their VGG-19 features, stills
     clips: Share = Share(0.3, 0.3)
     vgg19: Share = Share(0.3, 0.3)
-    # Beside the backbone's (two_views.py); or by a frame embedding of their own, which may join that of clips
-    # (joining.py); or translated (translation.py)
+    # beside: see beside.py; embedded: by a frame embedding of their own; joined: which joins that of clips between the
+    # phases, see joining.py; translated: into the backbone's, see translation.py
     vgg19_enters: Entrance = "embedded"
     stills: Share = Share(0.4, 0.4)
     videos_per_step: int = 24

@@ -57,7 +57,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
 
 def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) -> Path:
     """Write the run's checkpoint, which takes raw features; returns its folder."""
-    network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation, data.two_views)
+    network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation, data.beside)
     config = CheckpointConfig(
         name=recipe.name,
         stream=recipe.stream,
