@@ -15,7 +15,6 @@ from s2vt_model.corpora.msvd import vgg19_features
 from s2vt_model.corpora.registry import Corpus
 from s2vt_model.errors import CorpusError, S2VTError
 from s2vt_model.features import FeatureCache
-from s2vt_model.training.beside import SideBySide
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import Example, Source, make_example
 from s2vt_model.training.translation import Translation
@@ -110,13 +109,7 @@ class TrainingData:
     sources: tuple[Source, ...]
     standardisation: Standardisation
     fold: Fold | None  # kept out
-    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what the backbone and VGG-19 see of clips, for `joining.py`
-    beside: SideBySide | None = None  # by which the examples' features were made, where they are of both networks
-
-    @property
-    def feature_size(self) -> int:
-        """Numbers of a frame as the captioner is given it: the backbone's, or with VGG-19's beside them."""
-        return self.sources[0].examples[0].views[0].shape[1]
+    twins: Sequence[tuple[Tensor, Tensor]] = ()  # what the backbone and VGG-19 see of each clip known by both
 
     @property
     def summary(self) -> str:
@@ -156,27 +149,17 @@ def load_training_data(
         # What I3D sees of a movement depends on how far apart the frames are: as far as the model will see them, too.
         views = [dense + seen for dense, seen in zip(views, views_of(clips, recipe.sampling), strict=True)]
     standardise = Standardisation.of([plain for plain, *_ in views])
-    vgg19, twins, beside = {}, [], None
+    examples = [example(v, [standardise(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
+    sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
+    twins = []
     if recipe.vgg19.start or recipe.vgg19.end:
         vgg19 = _standardised_vgg19(root, kept)
         if recipe.vgg19_enters != "embedded":
-            seen = {v.name: standardise(plain) for v, (plain, *_) in zip(clips, views, strict=True)}
+            seen = {v.name: e.views[0] for v, e in zip(clips, examples, strict=True)}
             twins = _twins(seen, vgg19, root)
         if recipe.vgg19_enters == "translated":
             translate = Translation.learn([(theirs, ours) for ours, theirs in twins])
             vgg19 = {name: translate(features) for name, features in vgg19.items()}
-        elif recipe.vgg19_enters == "beside":
-            beside = SideBySide.learn(twins)
-            vgg19 = {name: beside.of_vgg19(features) for name, features in vgg19.items()}
-
-    def enter(features: Tensor) -> Tensor:
-        """The backbone's features as the captioner is given them."""
-        standardised = standardise(features)
-        return beside.of_backbone(standardised) if beside else standardised
-
-    examples = [example(v, [enter(x) for x in seen]) for v, seen in zip(clips, views, strict=True)]
-    sources = [_videos("clips", f"{corpus.title} clips", examples, recipe, recipe.oversampling)]
-    if vgg19:
         examples = [example(v, [vgg19[v.name]]) for v in kept if v.name in vgg19]
         title = f"{corpus.title} videos by VGG-19 features"
         sources.append(_videos("vgg19", title, examples, recipe, recipe.vgg19_oversampling))
@@ -186,7 +169,7 @@ def load_training_data(
                 "stills",
                 "Flickr8k stills",
                 [
-                    example(s, [enter(x) for x in seen])
+                    example(s, [standardise(x) for x in seen])
                     for s, seen in zip(stills, views_of(stills, recipe.sampling), strict=True)
                 ],
                 recipe.stills_per_step,
@@ -194,8 +177,7 @@ def load_training_data(
                 recipe.max_words,
             )
         )
-    for_joining = twins if recipe.vgg19_enters == "joined" else ()
-    return TrainingData(vocabulary, tuple(sources), standardise, fold, for_joining, beside)
+    return TrainingData(vocabulary, tuple(sources), standardise, fold, twins)
 
 
 def _standardised_vgg19(root: Path, kept: Sequence[CaptionedVideo]) -> dict[str, Tensor]:

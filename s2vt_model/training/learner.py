@@ -2,8 +2,8 @@
 
 - Features enter standardised (mean 0, deviation 1 over the training clips), so that "no frame" is
   the zero vector; `export` folds that into the frame embedding, which then takes raw features.
-- VGG-19 features enter beside the backbone's (`beside.py`), which `export` folds in, too; or translated into them
-  (`translation.py`); or through a frame embedding of their own into the same recurrent part.
+- VGG-19 features that are not translated (`translation.py`) enter through a frame embedding of their own into the same
+  recurrent part.
 - A linear layer guesses from the state before the first word which words will be said.
 """
 
@@ -18,7 +18,6 @@ from s2vt_model.cells import LSTM, Cell
 from s2vt_model.config import S2VTConfig
 from s2vt_model.corpora.msvd import VGG19_SIZE
 from s2vt_model.network import S2VT
-from s2vt_model.training.beside import SideBySide
 from s2vt_model.training.recipe import Recipe
 from s2vt_model.training.sources import IGNORE, Batch
 
@@ -63,20 +62,16 @@ def imitation_loss(learner: Learner, batch: Batch, recipe: Recipe) -> tuple[Tens
     return words + recipe.said_weight * said, {"next_word": words.item(), "said": said.item()}
 
 
-def export(learner: Learner, mean: Tensor, deviation: Tensor, beside: SideBySide | None = None) -> Network:
-    """A network that takes raw features: W (x - μ)/σ + b = (W/σ) x + (b - W μ/σ), no frame = μ.
-
-    Where VGG-19's features stood beside the backbone's, W is the one embedding that is left of two.
-    """
-    network = build_network(replace(learner.network.config, dropout=0.0, feature_size=len(mean))).eval()
-    learned = learner.network.state_dict()
-    weight = learned["frame_embedding.weight"]
-    weight = (beside.as_one(weight) if beside else weight) / deviation
-    learned["frame_embedding.weight"] = weight
-    learned["frame_embedding.bias"] = learned["frame_embedding.bias"] - weight @ mean
-    if isinstance(network, S2VT):
-        learned["no_frame"] = mean
-    network.load_state_dict(learned)
+def export(learner: Learner, mean: Tensor, deviation: Tensor) -> Network:
+    """A network that takes raw features: W (x - μ)/σ + b = (W/σ) x + (b - W μ/σ), no frame = μ."""
+    network = build_network(replace(learner.network.config, dropout=0.0)).eval()
+    network.load_state_dict(learner.network.state_dict())
+    with torch.no_grad():
+        weight = learner.network.frame_embedding.weight / deviation
+        network.frame_embedding.weight.copy_(weight)
+        network.frame_embedding.bias.copy_(learner.network.frame_embedding.bias - weight @ mean)
+        if isinstance(network, S2VT):
+            network.no_frame.copy_(mean)
     return network
 
 

@@ -15,7 +15,7 @@ from s2vt_model.frame_order import FrameOrder
 from s2vt_model.video import Sampling
 
 ScheduleName = Literal["one-cycle", "constant"]
-Entrance = Literal["beside", "embedded", "joined", "translated"]
+Entrance = Literal["embedded", "joined", "translated"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class Recipe:
     # What is drawn from: clips, their VGG-19 features, stills
     clips: Share = Share(0.3, 0.3)
     vgg19: Share = Share(0.3, 0.3)
-    # beside: see beside.py; embedded: by a frame embedding of their own; joined: which joins that of clips between the
-    # phases, see joining.py; translated: into the backbone's, see translation.py
+    # By a frame embedding of their own, which may join that of clips (see joining.py); or translated (translation.py)
     vgg19_enters: Entrance = "embedded"
     stills: Share = Share(0.4, 0.4)
     videos_per_step: int = 24

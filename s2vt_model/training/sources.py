@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Source:
-    """A set of examples that are known by one network."""
+    """A set of examples whose features come from one backbone."""
 
     name: str  # "clips", "vgg19" or "stills"
     title: str  # what its examples are, in the plural

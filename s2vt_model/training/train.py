@@ -57,7 +57,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
 
 def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) -> Path:
     """Write the run's checkpoint, which takes raw features; returns its folder."""
-    network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation, data.beside)
+    network = export(learner.cpu(), data.standardisation.mean, data.standardisation.deviation)
     config = CheckpointConfig(
         name=recipe.name,
         stream=recipe.stream,
@@ -78,7 +78,7 @@ def save_run(learner: Learner, recipe: Recipe, data: TrainingData, run: Path) ->
 def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
     """An untrained learner for this vocabulary and these features."""
     config = S2VTConfig(
-        feature_size=data.feature_size,
+        feature_size=len(data.standardisation.mean),
         frame_embedding_size=recipe.frame_embedding_size,
         word_embedding_size=recipe.word_embedding_size,
         hidden_size=recipe.hidden_size,
@@ -87,7 +87,7 @@ def new_learner(recipe: Recipe, data: TrainingData) -> Learner:
         architecture=recipe.architecture,
         cell=recipe.cell,
     )
-    return Learner(config, recipe.forget_bias, embeds_vgg19=recipe.vgg19_enters in ("embedded", "joined"))
+    return Learner(config, recipe.forget_bias, embeds_vgg19=recipe.vgg19_enters != "translated")
 
 
 def _identify(run: Path, recipe: Recipe, data: TrainingData) -> None:

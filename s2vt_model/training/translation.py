@@ -1,8 +1,8 @@
-"""From one network's features to another's: what one would have seen of a video that is known by what the other saw.
+"""From one network's features to another's: what the backbone would have seen of a video that is known otherwise.
 
 MSVD brings VGG-19 features of three times as many videos as there are clips of. A ridge regression, learned from
 the frames of the videos that have both, turns them into features of the backbone, and the captioner learns from all.
-`joining.py` learns the opposite direction, `beside.py` both.
+`joining.py` learns the opposite direction.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Translation:
         """pairs: of each video (T_from, D_from) and (T_to, D_to), both evenly spread over it, standardised.
 
         A regression shrinks what it is unsure of, which is most of a frame; the map's outputs are scaled to deviate
-        as the other network's own features do.
+        as the backbone's own features do.
         """
         seen = torch.cat([ours for ours, _ in pairs])
         wanted = torch.cat([theirs[_at_the_same_times(len(ours), len(theirs))] for ours, theirs in pairs])
