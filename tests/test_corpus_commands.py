@@ -131,32 +131,34 @@ def test_the_table_has_a_row_for_each_model_and_each_way_of_decoding(msvd, train
     assert "twin                        beam 5  METEOR  +0.00 ( +0.00 to  +0.00)" in differences
 
 
-def test_a_stream_of_motion_learns_from_frames_as_far_apart_as_the_model_will_see_them(tmp_path):
+@pytest.fixture
+def one_clip(tmp_path):
+    """A video in each split, and a clip of the training video, vid1."""
     (tmp_path / "captions").mkdir()
     (tmp_path / "clips").mkdir()
     for split, name in (("train", "vid1"), ("val", "vid2"), ("test", "vid3")):
         (tmp_path / f"captions/sents_{split}_lc_nopunc.txt").write_text(f"{name}\ta man is playing\n")
     write_video(tmp_path / "clips/vid1.mp4", 100)
+    return tmp_path
+
+
+def test_a_stream_of_motion_learns_from_frames_as_far_apart_as_the_model_will_see_them(one_clip, tmp_path):
     none = Share(0, 0)
     recipe = Recipe(stream="motion", sampling=Sampling(1, 48), mirrored=False, vgg19=none, stills=none)
     cache = open_cache(tmp_path / "cache", load_backbone(WEIGHTS / "backbones/i3d-kinetics400-rgb"))
-    data = load_training_data(recipe, cache, CORPORA["msvd"], tmp_path, None, None)
+    data = load_training_data(recipe, cache, CORPORA["msvd"], one_clip, None, None)
 
     dense, seen = data.sources[0].examples[0].views
     assert len(dense) == 12  # 96 frames, of which sub-clips are drawn
-    expected = data.standardisation(cache.features(tmp_path / "clips/vid1.mp4", recipe.sampling))
+    expected = data.standardisation(cache.features(one_clip / "clips/vid1.mp4", recipe.sampling))
     assert len(seen) == 6
     assert seen.equal(expected)
 
 
-def test_vgg19_features_of_no_training_video_are_refused(tmp_path):
-    for folder in ("captions", "clips", "features"):
-        (tmp_path / folder).mkdir()
-    for split, name in (("train", "vid1"), ("val", "vid2"), ("test", "vid3")):
-        (tmp_path / f"captions/sents_{split}_lc_nopunc.txt").write_text(f"{name}\ta man is playing\n")
-    write_video(tmp_path / "clips/vid1.mp4", 60)
+def test_vgg19_features_of_no_training_video_are_refused(one_clip, tmp_path):
+    (one_clip / "features").mkdir()
     features = np.ones((1, 16, 512), np.float32)
-    np.savez(tmp_path / "features/vgg19_16x512.npz", video=np.array(["vid3"]), features=features)
+    np.savez(one_clip / "features/vgg19_16x512.npz", video=np.array(["vid3"]), features=features)
     cache = open_cache(tmp_path / "cache", load_backbone(WEIGHTS / "backbones/tf_efficientnet_lite2.in1k"))
     with pytest.raises(CorpusError, match=r"No training video of .* has VGG-19 features\. Set vgg19 = "):
-        load_training_data(Recipe(mirrored=False, stills=Share(0, 0)), cache, CORPORA["msvd"], tmp_path, None, None)
+        load_training_data(Recipe(mirrored=False, stills=Share(0, 0)), cache, CORPORA["msvd"], one_clip, None, None)
