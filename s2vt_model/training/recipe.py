@@ -88,6 +88,11 @@ class Recipe:
     reward_average_decay: float = 0.98
     reward_meteor: float = 0.0  # weight of METEOR (0..1) in the reward, beside CIDEr (0..10); needs Java
 
+    # Cells that are added to either LSTM at the end, and hold what a linear regression expects to be said (evidence.py)
+    evidence_cells: int = 0
+    evidence_weight: float = 0.6  # nats for each time that a word is expected once more than usual
+    evidence_prior: float = 1.0  # of the ridge, relative to the number of videos
+
     # How the checkpoint writes unless told otherwise (see scripts/choose_decoding.py)
     decoding: DecodingOptions = DecodingOptions()
 
@@ -100,6 +105,10 @@ class Recipe:
         counts = (self.steps, self.videos_per_step, self.sentences_per_video, self.max_words, self.hidden_size)
         if not all(isinstance(n, int) and n >= 1 for n in (*counts, self.oversampling)):
             raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")
+        if not isinstance(self.evidence_cells, int) or self.evidence_cells < 0:
+            raise S2VTError("A recipe's evidence_cells are a whole number, 0 or more.")
+        if self.evidence_cells and self.cell != "lstm":
+            raise S2VTError("Evidence is held by the gates of LSTMs: set evidence_cells = 0 in the recipe.")
         shares = (self.clips, self.vgg19, self.stills)
         if not all(isinstance(s, Share) for s in shares) or self.clips.start <= 0 or self.clips.end <= 0:
             raise S2VTError("A recipe's shares are written { start = 0.3, end = 0.4 }; that of clips is above 0.")

@@ -2,7 +2,8 @@
 
 Two phases. *Imitation*: cross-entropy on people's sentences. *Self-critical*: sentences of its own,
 rewarded with the CIDEr they get, and METEOR if the recipe says so. Each hands on the moving average of its weights.
-Between them, VGG-19's frame embedding may join that of clips (`joining.py`).
+Between them, VGG-19's frame embedding may join that of clips (`joining.py`); at the end, cells may be added that hold
+what a regression expects to be said (`evidence.py`).
 
 A run folder holds the phases' states and logs, what they are of (`run.json`: recipe, data and fold), and
 at the end `checkpoint/`.
@@ -24,6 +25,7 @@ from s2vt_model.config import CheckpointConfig, S2VTConfig
 from s2vt_model.errors import S2VTError
 from s2vt_model.evaluation.metrics import require_tools
 from s2vt_model.training.corpus import Fold, TrainingData
+from s2vt_model.training.evidence import Evidence, hold_evidence
 from s2vt_model.training.joining import join_embeddings
 from s2vt_model.training.learner import Learner, export, imitation_loss
 from s2vt_model.training.phase import Phase
@@ -52,6 +54,10 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
         join_embeddings(learner, data.twins)
     if recipe.reward_steps:
         learner = _self_critical(recipe, data, device).run(learner, run)
+    if recipe.evidence_cells:
+        learner = learner.cpu()
+        evidence = Evidence.learn(data.sources, data.twins, recipe.evidence_cells, recipe.evidence_prior)
+        learner.network = hold_evidence(learner.network, evidence, recipe.evidence_weight)
     return learner
 
 
