@@ -160,7 +160,7 @@ def test_a_dry_run_sends_nothing(server, capsys):
 
     assert main(["publish", str(CHECKPOINT), "--repo", "me/s2vt", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "17,347,940 bytes  model.safetensors" in printed
+    assert "18,822,180 bytes  model.safetensors" in printed
     assert "backbone/model.safetensors" in printed
     assert "model-index" in printed
     assert server.requests == []

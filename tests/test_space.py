@@ -219,7 +219,7 @@ def test_what_does_not_go_together(arguments, sentence, capsys):
 def test_a_dry_run_prints_what_would_go(capsys):
     assert main(["publish", "--space", "org/demo", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert "17,347,940 bytes  weights/s2vt-msvd-rgb/model.safetensors" in printed
+    assert "18,822,180 bytes  weights/s2vt-msvd-rgb/model.safetensors" in printed
     assert "sdk: gradio" in printed
 
 
