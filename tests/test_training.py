@@ -134,6 +134,29 @@ def test_vgg19s_embedding_joins_between_the_phases(data, tmp_path, monkeypatch):
     assert states == [["imitation.pt"]]
 
 
+@pytest.mark.parametrize("architecture", ["s2vt", "mean_pool"])
+def test_a_run_ends_with_the_cells_for_evidence(data, tmp_path, architecture):
+    recipe = replace(RECIPE, steps=4, reward_steps=0, architecture=architecture)
+    plain = training.save_run(training.train(recipe, data, tmp_path / "plain"), recipe, data, tmp_path / "plain")
+    recipe = replace(recipe, evidence_cells=1, evidence_weight=3.0)
+    told = training.save_run(training.train(recipe, data, tmp_path / "told"), recipe, data, tmp_path / "told")
+    plain, told = load_checkpoint(plain), load_checkpoint(told)
+    assert told.config.network.hidden_size == plain.config.network.hidden_size + 1
+    assert told.config.network.frame_embedding_size == plain.config.network.frame_embedding_size + 1
+
+    def words(checkpoint, frames):
+        """Log-probabilities of the first word."""
+        state = checkpoint.network.encode(frames[None])
+        return checkpoint.network.step(torch.tensor([EOS]), state)[0][0].log_softmax(-1)
+
+    [dog] = data.vocabulary.encode("dog")
+    [man] = data.vocabulary.encode("man")
+    frames = torch.ones(10, FEATURE_SIZE)  # a dog
+    with torch.no_grad():
+        gained = words(told, frames) - words(plain, frames)
+    assert gained[dog] - gained[man] > 1.0
+
+
 def test_a_folder_that_holds_another_run_is_refused(data, tmp_path):
     training.train(replace(RECIPE, steps=2, reward_steps=0), data, tmp_path)
     for other in (replace(data, fold=Fold(0, 3)), data):

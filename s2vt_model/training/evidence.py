@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from s2vt_model.architectures import Network, build_network
+from s2vt_model.errors import S2VTError
 from s2vt_model.network import S2VT
+from s2vt_model.training.ridge import ridge_regression
 from s2vt_model.training.sources import Source
 from s2vt_model.training.translation import Translation
 
@@ -33,12 +35,12 @@ KEPT = 0.95  # of an average while reading, at every frame
 
 @dataclass(frozen=True)
 class Evidence:
-    """A regression of rank R from standardised frames to words, as three matrices."""
+    """A regression of rank R from standardised frames to words."""
 
     reading: Tensor  # (R, D)
-    offset: Tensor  # (R,) reading @ frame + offset is 0 for the mean video
+    offset: Tensor  # (R,) reading @ frame + offset is 0 for the mean clip
     saying: Tensor  # (V, R): how much more than usual each word is expected, relative to its usual share
-    frames: float  # that the model sees of a video, usually
+    frames: float  # that the model sees of a clip, usually
 
     @classmethod
     def learn(
@@ -46,36 +48,29 @@ class Evidence:
     ) -> "Evidence":
         """From each video's mean frame to the share of its sentences that use a word, by the R strongest directions.
 
-        twins: see `TrainingData`; VGG-19 features with an embedding of their own are translated by them, or left out.
-        prior: of the ridge, relative to the number of videos.
+        sources, twins: see `TrainingData`; clips come first. prior: of the ridge, relative to the number of videos.
+        Raises `S2VTError` where the videos tell fewer directions.
         """
-        clips = sources[0]
-        size = clips.examples[0].views[0].shape[1]
-        translate = Translation.learn([(theirs, ours) for ours, theirs in twins]) if twins else None
-        means, said, weights = [], [], []
-        for source in sources:
-            seen = [e.views[0] for e in source.examples]
-            if seen[0].shape[1] != size:
-                if translate is None:
-                    continue
-                seen = [translate(x) for x in seen]
-            means.append(torch.stack([x.mean(dim=0) for x in seen]).double())
-            said.append(torch.stack([e.said for e in source.examples]).to_dense().double())
-            weights.append(STILL if source.name == "stills" else 1.0)
-        videos = torch.cat([y for y, w in zip(said, weights, strict=True) if w == 1.0])
-        usual = videos.mean(dim=0)  # (V,)
+        known = _mean_frames(sources, twins)
+        said = [torch.stack([e.said for e in source.examples]).to_dense().double() for source, _ in known]
+        videos = [y for y, (source, _) in zip(said, known, strict=True) if source.name != "stills"]
+        usual = torch.cat(videos).mean(dim=0)  # (V,)
         told = usual >= RARE
         relative = 1 / (usual[told] + DOUBT)
         # Each source is compared with itself: stills are photographs, and captions of another kind.
-        x = torch.cat([m - m.mean(dim=0) for m in means])
-        y = torch.cat([(s - s.mean(dim=0))[:, told] * relative for s in said])
-        weight = torch.cat([torch.full((len(m), 1), w) for m, w in zip(means, weights, strict=True)]).double()
-        gram = x.T @ (weight * x)
-        ridge = prior * weight.sum() * torch.eye(size, dtype=x.dtype)
-        regression = torch.linalg.solve(gram + ridge, x.T @ (weight * y))  # (D, words told)
-        _, _, directions = torch.linalg.svd(weight.sqrt() * x @ regression, full_matrices=False)
+        x = torch.cat([means - means.mean(dim=0) for _, means in known])
+        y = torch.cat([(shares - shares.mean(dim=0))[:, told] * relative for shares in said])
+        weight = torch.cat([_weights(source) for source, _ in known])
+        regression = ridge_regression(x, y, prior, weight)  # (D, words told)
+        _, strengths, directions = torch.linalg.svd(weight.sqrt() * x @ regression, full_matrices=False)
+        told_apart = int((strengths > 1e-6 * strengths.max()).sum())
+        if rank > told_apart:
+            raise S2VTError(
+                f"{rank} evidence_cells are more than these videos can fill: set at most {told_apart} in the recipe."
+            )
         directions = directions[:rank].T  # (words told, R), the strongest first
         reading = (regression @ directions).T  # (R, D)
+        clips, clip_means = known[0]
         frames = torch.cat([e.views[0] for e in clips.examples]).double()
         reach = (frames @ reading.T).std(dim=0) / REACH
         reading = reading / reach[:, None]
@@ -83,10 +78,32 @@ class Evidence:
         saying[told] = directions * reach
         return cls(
             reading.float(),
-            -(reading @ means[0].mean(dim=0)).float(),
+            -(reading @ clip_means.mean(dim=0)).float(),
             saying.float(),
             torch.tensor([len(e.views[0]) for e in clips.examples]).median().item() / clips.oversampling,
         )
+
+
+def _mean_frames(sources: Sequence[Source], twins: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Source, Tensor]]:
+    """Each source with the mean frame of its examples, (N, D), as the backbone of the first source sees them.
+
+    Features of another network (VGG-19's, where they enter by an embedding of their own) are translated; without twins
+    to learn that from, their source is left out.
+    """
+    size, known = sources[0].examples[0].views[0].shape[1], []
+    for source in sources:
+        seen = [e.views[0] for e in source.examples]
+        if seen[0].shape[1] != size:
+            if not twins:
+                continue
+            translate = Translation.learn([(theirs, ours) for ours, theirs in twins])
+            seen = [translate(x) for x in seen]
+        known.append((source, torch.stack([x.mean(dim=0) for x in seen]).double()))
+    return known
+
+
+def _weights(source: Source) -> Tensor:
+    return torch.full((len(source.examples), 1), STILL if source.name == "stills" else 1.0).double()
 
 
 def hold_evidence(network: Network, evidence: Evidence, weight: float) -> Network:
@@ -126,18 +143,19 @@ def _grow(small: nn.LSTM, large: nn.LSTM, widths: Sequence[int]) -> None:
 
     widths: of the parts of its input. All but the last, or the only one, have grown at their ends by as many cells.
     """
-    added = large.hidden_size - small.hidden_size
+    cells, added = small.hidden_size, large.hidden_size - small.hidden_size
     columns, start = [], 0
     for width in widths:
         columns += range(start, start + width)
         start += width + added
-    for gate in range(4):
-        old = slice(gate * small.hidden_size, (gate + 1) * small.hidden_size)
-        new = slice(gate * large.hidden_size, gate * large.hidden_size + small.hidden_size)
-        large.weight_ih_l0[new, columns] = small.weight_ih_l0[old]
-        large.weight_hh_l0[new, : small.hidden_size] = small.weight_hh_l0[old]
-        large.bias_ih_l0[new] = small.bias_ih_l0[old]
-        large.bias_hh_l0[new] = small.bias_hh_l0[old]
+
+    def gates(lstm: nn.LSTM, name: str) -> Tensor:
+        return getattr(lstm, name).view(4, lstm.hidden_size, -1)
+
+    gates(large, "weight_ih_l0")[:, :cells, columns] = gates(small, "weight_ih_l0")
+    gates(large, "weight_hh_l0")[:, :cells, :cells] = gates(small, "weight_hh_l0")
+    for bias in ("bias_ih_l0", "bias_hh_l0"):
+        gates(large, bias)[:, :cells] = gates(small, bias)
 
 
 def _hand_on(lstm: nn.LSTM, rank: int, column: int) -> None:

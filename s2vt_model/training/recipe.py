@@ -107,6 +107,8 @@ class Recipe:
             raise S2VTError("A recipe's steps, sizes and numbers of videos and words are whole numbers, 1 or more.")
         if not isinstance(self.evidence_cells, int) or self.evidence_cells < 0:
             raise S2VTError("A recipe's evidence_cells are a whole number, 0 or more.")
+        if not isinstance(self.evidence_prior, float | int) or self.evidence_prior <= 0:
+            raise S2VTError("A recipe's evidence_prior is a number above 0.")
         if self.evidence_cells and self.cell != "lstm":
             raise S2VTError("Evidence is held by the gates of LSTMs: set evidence_cells = 0 in the recipe.")
         shares = (self.clips, self.vgg19, self.stills)

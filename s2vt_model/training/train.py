@@ -40,8 +40,8 @@ WARM_UP = 0.1  # share of the steps in which a one-cycle learning rate rises
 def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") -> Learner:
     """Train, or go on training, in the folder `run`; returns the averaged learner.
 
-    Raises `S2VTError` where `run` holds a run of another recipe, fold or corpus, and where METEOR is to be
-    rewarded but cannot be had.
+    Raises `S2VTError` where `run` holds a run of another recipe, fold or corpus, where METEOR is to be rewarded but
+    cannot be had, and where there are more cells for evidence than the videos can fill.
     """
     if recipe.reward_steps and recipe.reward_meteor:
         require_tools()  # better now than after hours of imitation
@@ -57,6 +57,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, device: str = "cpu") ->
     if recipe.evidence_cells:
         learner = learner.cpu()
         evidence = Evidence.learn(data.sources, data.twins, recipe.evidence_cells, recipe.evidence_prior)
+        # `learner.said` fits the network no more; it is thrown away with the learner.
         learner.network = hold_evidence(learner.network, evidence, recipe.evidence_weight)
     return learner
 

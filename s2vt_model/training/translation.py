@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from s2vt_model.training.ridge import ridge_regression
+
 PRIOR = 1.0  # of the ridge, relative to the number of frames learned from
 
 
@@ -30,8 +32,7 @@ class Translation:
         seen = torch.cat([ours for ours, _ in pairs])
         wanted = torch.cat([theirs[_at_the_same_times(len(ours), len(theirs))] for ours, theirs in pairs])
         x, y = seen.double(), wanted.double()
-        ridge = PRIOR * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-        weight = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+        weight = ridge_regression(x, y, PRIOR)
         weight *= y.std() / (x @ weight).std()
         return cls(weight.float())
 
