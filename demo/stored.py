@@ -51,6 +51,7 @@ def record_of(trace: dict[str, Any], video: Path | None) -> dict[str, Any]:
         "frames": [{"time_s": f["time_s"], "image": pictures.get(f["index"], blank)} for f in frames],
         "seconds": None,
         "method": said_of(*(trace["decoding"][key] for key in ("method", "beam_width", "temperature", "seed"))),
+        "ranking": "",  # of a single sentence
         "candidates": [
             {
                 "text": trace["caption"],

@@ -117,6 +117,20 @@ def test_only_the_numbers_of_the_method_are_shown(page):
             slider.wait_for(state="visible" if label in expected else "hidden")
 
 
+def test_the_order_of_the_beams_sentences_is_explained(page, captioner):
+    """A sentence may stand above a more probable one; the line below the list says why."""
+    choose_example(page, 0)
+    ranking = page.locator(".ranking")
+    exponent = captioner.default_options.length_exponent
+    ranking.filter(has_text=f"divided by length to the power of {exponent:g}:").wait_for()
+    page.get_by_label("number input for Exponent").fill("0")
+    ranking.filter(visible=True).wait_for(state="hidden")
+    percents = page.locator(".others .prob").all_text_contents()
+    probabilities = [float(text.removesuffix("%").removeprefix("<").strip()) for text in percents]
+    assert len(probabilities) > 1
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
 def test_controls_start_as_the_checkpoint_says(page, captioner):
     choose_example(page, 0)
     options = captioner.default_options

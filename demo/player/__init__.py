@@ -7,7 +7,7 @@ What script.js is told is plain JSON, without tensors. It is one of a few messag
     endings[]                                                titles of the clips whose endings a what-if may take
     look, usage, frames[{time_s, image}]                     the frames of one look at the video
     seconds{read, features}                                  what that took; null where all was known
-    method, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
+    method, ranking, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
                                                              of one decoding, the best sentence first
 
 The others are described in demo/motion.py and demo/tracing.py: the frames' motion by one algorithm, the trace of
@@ -67,6 +67,7 @@ def sentences_of(captions: Captions, options: DecodingOptions) -> dict[str, Any]
     """What one decoding wrote, for the player."""
     return {
         "method": said_of(options.method, options.beam_width, options.temperature, options.seed),
+        "ranking": _ranking(options),
         "candidates": [_sentence(caption) for caption in captions.candidates],
         "seconds_to_write": captions.decode_seconds,
     }
@@ -79,6 +80,16 @@ def said_of(method: str, beam_width: int, temperature: float, seed: int) -> str:
         "greedy": "greedy: the likeliest word at every step",
         "sample": f"sampling, temperature {temperature:g}, seed {seed}",
     }[method]
+
+
+def _ranking(options: DecodingOptions) -> str:
+    """Why the sentences of a beam are in this order, in words: their probabilities often are not."""
+    if options.method != "beam" or options.length_exponent == 0:
+        return ""
+    return (
+        f"Ordered by log-probability, divided by length to the power of {options.length_exponent:g}: probability "
+        "alone favours short sentences."
+    )
 
 
 def thumbnail(

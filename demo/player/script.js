@@ -35,6 +35,7 @@ function drawCandidates() {
   const others = $(".others");
   others.hidden = record.candidates.length < 2;
   $(".others h3").textContent = `${record.candidates.length} sentences the beam ended with`;
+  $(".ranking").textContent = record.ranking;
   $(".others ol").replaceChildren(
     ...record.candidates.map(({ text, prob }) => {
       const item = make("li", "");
