@@ -41,6 +41,7 @@ from demo.shares import moved_to, shown, sliders
 from demo.status import FAILED, FORGOTTEN, note, problem, reported, silent, status, waiting, working
 from demo.stored import stored_record
 from demo.trace_view import TraceView, TraceWish
+from demo.tracing import ended_message
 from demo.watching import Watched, Wish, watch, with_preview, write
 from demo.what_if_view import WhatIfView
 from s2vt_model.errors import HubError, S2VTError
@@ -119,18 +120,19 @@ class Page:
         gr.HTML(_read("about.html"))
 
     def _connect(self) -> None:
+        given_up = {self.wish, self.status, self.stop, self.player, self.trace.wish}
         loading = self.wish.change(
             self.on_wish,
-            inputs=self.wish,
-            outputs={self.wish, self.ready, self.status, self.stop},
+            inputs=[self.wish, self.trace.unfinished],
+            outputs={self.ready} | given_up,
             trigger_mode="multiple",
             concurrency_limit=None,  # it waits for the model, not for the processor
             **PRIVATE,
         )
         look = self.ready.change(
             self.on_ready,
-            inputs=[self.ready, self.wish, self.watched],
-            outputs={self.wish, self.status, self.stop, self.watched, self.start, self.end},
+            inputs=[self.ready, self.wish, self.watched, self.trace.unfinished],
+            outputs={self.watched, self.start, self.end} | given_up,
             **busy(self.status),
         )
         wished = {
@@ -172,7 +174,7 @@ class Page:
         # Not at its input: Gradio serves what hangs on one event in turn, and this would wait for the choice.
         model.select(None, cancels=bringing, api_visibility="private")
         self.stop.click(None, cancels=[loading, look, choosing, bringing], api_visibility="private").then(
-            self.on_stop, outputs={self.wish, self.status, self.stop}, **PRIVATE
+            self.on_stop, inputs=self.trace.unfinished, outputs=given_up, **PRIVATE
         )
 
         told = {
@@ -214,7 +216,8 @@ class Page:
     def on_example(self, model: str | None, event: gr.EventData) -> Updates:
         example = EXAMPLES[event.index]
         record = stored_record(example, model)
-        return self._wished(Wish(example.path, model=model)) | ({self.player: json.dumps(record)} if record else {})
+        stored = {self.player: json.dumps(record), self.trace.unfinished: None} if record else {}
+        return self._wished(Wish(example.path, model=model)) | stored
 
     def on_upload(self, file: str, model: str | None) -> Updates:
         return self._wished(Wish(Path(file), model=model))
@@ -290,18 +293,20 @@ class Page:
 
     # --- working --------------------------------------------------------------------------
 
-    def on_wish(self, wish: Wish | None) -> Iterator[Updates]:
+    def on_wish(self, wish: Wish | None, traced: TraceWish | None) -> Iterator[Updates]:
         if wish is None:
             yield {self.wish: None}  # it was given up; an event that says nothing would empty its outputs
             return
         try:
             yield from reported(self.engine.captioner(wish.model), self.status)
         except S2VTError as error:
-            yield self._given_up(problem(str(error)))
+            yield self._given_up(problem(str(error)), traced)
         else:
             yield {self.ready: wish, self.status: waiting()}
 
-    def on_ready(self, ready: Wish, wish: Wish | None, before: Watched | None) -> Iterator[Updates]:
+    def on_ready(
+        self, ready: Wish, wish: Wish | None, before: Watched | None, traced: TraceWish | None
+    ) -> Iterator[Updates]:
         if ready is not wish:
             yield {self.wish: wish}  # another wish came while this one waited for its turn
             return
@@ -309,10 +314,10 @@ class Page:
             work = watch(self.engine, wish, before, served_file(self.player, ".webm"))
             watched = yield from reported(self.engine.turns[CNN].of_page(work), self.status)
         except S2VTError as error:
-            yield self._given_up(problem(str(error)))
+            yield self._given_up(problem(str(error)), traced)
         except Exception:
             logging.exception("Captioning %s failed", wish.path)
-            yield self._given_up(problem(FAILED))
+            yield self._given_up(problem(FAILED), traced)
         else:
             yield {
                 self.watched: watched,
@@ -349,8 +354,8 @@ class Page:
         else:
             yield {self.watched: replace(watched, footage=footage)}
 
-    def on_stop(self) -> Updates:
-        return self._given_up(note("Stopped."))
+    def on_stop(self, traced: TraceWish | None) -> Updates:
+        return self._given_up(note("Stopped."), traced)
 
     def on_load(self) -> Iterator[Updates]:
         try:
@@ -373,9 +378,15 @@ class Page:
             self.shares: shown(captioner.alpha),
         }
 
-    def _given_up(self, saying: str) -> Updates:
-        """A wish that will not come true: another model is to be asked about what is on show."""
-        return {self.wish: None, self.status: saying, self.stop: gr.Button(visible=False)}
+    def _given_up(self, saying: str, traced: TraceWish | None) -> Updates:
+        """A wish that will not come true: what is on show stays, and so does the trace that was being made of it."""
+        return {
+            self.wish: None,
+            self.status: saying,
+            self.stop: gr.Button(visible=False),
+            self.player: ended_message("what_if"),
+            **self.trace.resumed(traced),
+        }
 
     def _range_of(self, watched: Watched) -> Updates:
         """The sliders, over the whole video, at the part that was read."""

@@ -62,6 +62,7 @@ def record_of(trace: dict[str, Any], video: Path | None) -> dict[str, Any]:
                     for word in trace["words"]
                     if word["text"] != END
                 ],
+                "end": math.exp(trace["words"][-1]["log_prob"]) if trace["finished"] else None,
             }
         ],
         "seconds_to_write": None,

@@ -2,6 +2,7 @@
 
 - a caption is shown -> wish: its trace
 - wish changes -> player: read and write once more; then ask every frame about every word (slow; Stop ends it)
+- another look ends that; where nothing comes of it, the trace that was cut short is wished for once more
 - the player's "save_page" event -> player: the page as one file
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,14 @@ class TraceView:
         self.engine = engine
         self.player = player
         self.wish = gr.State(time_to_live=UPLOADS_LIFETIME_S)
+        self.unfinished = gr.State(time_to_live=UPLOADS_LIFETIME_S)  # a wish under way, or cut short by another look
         with gr.Row(elem_id="trace-progress", elem_classes="progress"):
             self.status = status("trace-status", STAGES)
             self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84)
         self.tracing = self.wish.change(
             self.on_wish,
             inputs=[self.wish, watched],
-            outputs={self.status, self.stop, self.player},
+            outputs=self.outputs,
             **busy(self.status, TRACES),
         )
         self.stop.click(None, cancels=self.tracing, api_visibility="private").then(
@@ -67,11 +69,20 @@ class TraceView:
     @property
     def outputs(self) -> set[Any]:
         """What `ended` updates."""
-        return {self.status, self.stop, self.player}
+        return {self.status, self.stop, self.player, self.unfinished}
 
     def ended(self, saying: str) -> dict[Any, Any]:
         """Updates that end the wait for a trace."""
-        return {self.status: saying, self.stop: gr.Button(visible=False), self.player: ended_message("trace")}
+        return {
+            self.status: saying,
+            self.stop: gr.Button(visible=False),
+            self.player: ended_message("trace"),
+            self.unfinished: None,
+        }
+
+    def resumed(self, unfinished: TraceWish | None) -> dict[Any, Any]:
+        """Updates for when another look came to nothing: the trace that it cut short is made after all."""
+        return {self.wish: replace(unfinished)} if unfinished else {}
 
     def silenced(self) -> dict[Any, Any]:
         """Updates for when another video is looked at, and a trace would be of the old one."""
@@ -84,7 +95,7 @@ class TraceView:
         if wish.look != watched.scene["look"]:
             yield self.ended(silent())  # another video came while this wish waited for its turn
             return
-        yield {self.stop: gr.Button(visible=True)}
+        yield {self.stop: gr.Button(visible=True), self.unfinished: wish}
         try:
             for is_partial in (True, False):
                 work = trace_message(self.engine, watched, wish.options, wish.shares, is_partial)
@@ -96,7 +107,7 @@ class TraceView:
             logging.exception("Tracing %s failed", watched.footage.source)
             yield self.ended(problem(FAILED))
         else:
-            yield self.silenced()
+            yield {**self.silenced(), self.unfinished: None}
 
     def on_save(self, watched: Watched | None, event: gr.EventData) -> dict[Any, Any]:
         """The player sends what it was told: the server keeps no trace."""

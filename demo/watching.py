@@ -112,9 +112,9 @@ def write(
         "video": str(footage.played),
         "is_preview": footage.is_preview,
         "preview_until_s": footage.preview_until_s,
-        "endings": [example.title for example in EXAMPLES],
+        "endings": [{"title": e.title, "is_on_show": e.path == watched.wish.path} for e in EXAMPLES],
         **watched.scene,
-        "usage": " ".join([watched.scene["usage"], *watched.left_out]),
+        "usage": " ".join([captioner.usage(watched.clips, features), *watched.left_out]),
         "seconds": watched.seconds,
         **sentences_of(captions, options),
     }

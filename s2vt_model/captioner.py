@@ -21,7 +21,7 @@ from s2vt_model.hub import fetch
 from s2vt_model.models import Model, read_catalogue
 from s2vt_model.progress import Progress, Work, finish
 from s2vt_model.stream import Stream, StreamLibrary, View
-from s2vt_model.video import Clip, Sampling, read_clips
+from s2vt_model.video import Clip, Sampling, read_clips, usage_of
 from s2vt_model.vocabulary import Vocabulary, check_shared
 
 Features = Mapping[str, Tensor]  # a stream's name -> (T, feature_size) float32, on the CPU
@@ -44,10 +44,6 @@ class Seen:
     def clip(self) -> Clip:
         """The frames that the first stream looked at, where nothing was known of them before."""
         return next(iter(self.clips.values()))
-
-    def usage(self) -> str:
-        """Which frames were used, and which streams could not be."""
-        return " ".join([self.clip.usage(), *self.left_out.values()])
 
 
 @dataclass(frozen=True)
@@ -183,6 +179,20 @@ class Captioner:
             why = " ".join(problems.values() if len(self.streams) == 1 else left_out.values())
             raise VideoError(f"“{Path(path).name}” cannot be captioned: {why}")
         return Seen(clip_of, views, features, read - began, time.perf_counter() - read, left_out)
+
+    def usage(self, clips: Mapping[Sampling, Clip], features: Features) -> str:
+        """Which frames were used, in words: by which stream, where the streams with features differ."""
+        readers: dict[Sampling, list[str]] = {}
+        for name in features:
+            readers.setdefault(self.streams[name].view.sampling, []).append(name)
+        if len(readers) == 1:
+            return clips[next(iter(readers))].usage()
+        return usage_of(
+            {
+                f"The {' and '.join(names)} stream{'s' * (len(names) > 1)}": clips[sampling]
+                for sampling, names in readers.items()
+            }
+        )
 
     def features(self, views: Views) -> Features:
         """Of the streams whose view is among `views`."""

@@ -6,7 +6,7 @@ Only sampled frames (and their neighbours), shrunk, are kept in memory, whatever
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,24 +68,29 @@ class Clip:
     complete: bool  # False where the file broke off: it is shorter than its container says
 
     def usage(self) -> str:
-        """One sentence on which frames were used."""
+        """Which frames were used, in words."""
+        return usage_of({"The model": self})
+
+    def _frames_used(self, reader: str) -> str:
         seen, total = len(self.indices), self.source_frames
         if total == 1:
-            text = "The video has a single frame; the model saw it."
-        elif seen == total:
-            text = f"The model saw all {total} frames."
-        elif seen == 1:
-            text = f"The model saw the first of {total} frames, at {self.times_s[0]:.1f} s."
-        else:
-            gaps = np.diff(self.indices)
-            step = f"every {_ordinal(int(gaps[0]))}" if gaps.min() == gaps.max() else "evenly spread"
-            text = (
-                f"The model saw {seen} of {total} frames ({step}), from "
-                f"{self.times_s[0]:.1f} s to {self.times_s[-1]:.1f} s."
-            )
-        if not self.complete:
-            text += " The file breaks off; what could be read of it was used."
-        return text
+            return "The video has a single frame; the model saw it."
+        if seen == total:
+            return f"{reader} saw all {total} frames."
+        if seen == 1:
+            return f"{reader} saw the first of {total} frames, at {self.times_s[0]:.1f} s."
+        gaps = np.diff(self.indices)
+        step = f"every {_ordinal(int(gaps[0]))}" if gaps.min() == gaps.max() else "evenly spread"
+        first, last = self.times_s[0], self.times_s[-1]
+        return f"{reader} saw {seen} of {total} frames ({step}), from {first:.1f} s to {last:.1f} s."
+
+
+def usage_of(clips: Mapping[str, Clip]) -> str:
+    """Which frames of a video were used, in words. clips: by who read them, such as "The rgb stream"."""
+    sentences = [clip._frames_used(reader) for reader, clip in clips.items()]
+    if not all(clip.complete for clip in clips.values()):
+        sentences.append("The file breaks off; what could be read of it was used.")
+    return " ".join(sentences)
 
 
 def read_clip(

@@ -34,7 +34,7 @@ def film(path: Path, codec: str, seconds: float = 2.0, fps: float = 30, size=(16
 def test_an_example_is_captioned_by_one_click(page):
     assert not page.locator("video").is_visible()
     choose_example(page, 1)
-    words = page.locator(".word b").all_inner_texts()
+    words = page.locator(".word:not(.end) b").all_inner_texts()
     caption = page.locator(".caption").text_content()
     assert words
     assert caption.split()[: len(words)] == words
@@ -122,9 +122,9 @@ def test_the_order_of_the_beams_sentences_is_explained(page, captioner):
     choose_example(page, 0)
     ranking = page.locator(".ranking")
     exponent = captioner.default_options.length_exponent
-    ranking.filter(has_text=f"divided by length to the power of {exponent:g}:").wait_for()
+    ranking.filter(has_text=f"divided by length (the end counts) to the power of {exponent:g}. ").wait_for()
     page.get_by_label("number input for Exponent").fill("0")
-    ranking.filter(visible=True).wait_for(state="hidden")
+    ranking.filter(has_text="The most probable first.").wait_for()
     percents = page.locator(".others .prob").all_text_contents()
     probabilities = [float(text.removesuffix("%").removeprefix("<").strip()) for text in percents]
     assert len(probabilities) > 1

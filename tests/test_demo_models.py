@@ -1,6 +1,7 @@
 """The menu of models: what is offered, what another choice costs, and who has how much say."""
 
 import json
+import math
 import time
 from dataclasses import replace
 
@@ -137,7 +138,7 @@ def test_another_part_of_the_video_is_another_look(engine, zoo):
     first = look(engine, "rgb")
     part = look(engine, "rgb", first, (0.5, 1.5))
     assert zoo.looks == (2, 0)
-    assert part.scene["usage"] != first.scene["usage"]
+    assert part.scene["frames"] != first.scene["frames"]
     assert part.footage is first.footage
 
 
@@ -148,6 +149,31 @@ def test_all_the_say_for_one_stream_is_that_stream_alone(engine, stream):
     fused = finish(write(engine, look(engine, "rgb+motion"), options, shares))
     alone = finish(write(engine, look(engine, stream), options))
     assert fused["candidates"][0]["text"] == alone["candidates"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("model", "usage"),
+    [
+        ("rgb", "The model saw 5 of 46 frames (every 10th), from 0.0 s to 1.3 s."),
+        (
+            "rgb+mean-pool+motion",
+            "The rgb and mean-pool streams saw 5 of 46 frames (every 10th), from 0.0 s to 1.3 s. "
+            "The motion stream saw 10 of 46 frames (every 5th), from 0.0 s to 1.5 s.",
+        ),
+    ],
+)
+def test_it_is_told_which_stream_saw_which_frames(engine, model, usage):
+    assert finish(write(engine, look(engine, model), DecodingOptions("greedy")))["usage"] == usage
+
+
+def test_the_words_and_the_end_make_up_the_whole(engine):
+    """Students multiply what stands on the words; without the end, it is not the sentence's probability."""
+    for sentence in finish(write(engine, look(engine, "rgb"), DecodingOptions("beam", 3)))["candidates"]:
+        whole = math.prod([*(word["prob"] for word in sentence["words"]), sentence["end"]])
+        assert math.isclose(whole, sentence["prob"], rel_tol=1e-5)
+    (cut,) = finish(write(engine, look(engine, "rgb"), DecodingOptions("greedy", max_words=1)))["candidates"]
+    assert cut["end"] is None
+    assert math.isclose(cut["words"][0]["prob"], cut["prob"], rel_tol=1e-5)
 
 
 def test_a_left_out_stream_is_told(engine, zoo):

@@ -343,6 +343,20 @@ def test_stop_ends_the_tracing_and_keeps_the_caption(page, monkeypatch):
     assert page.locator(".caption").is_visible()
 
 
+def test_a_trace_that_a_bad_file_cut_short_is_made_after_all(page, captioner, monkeypatch, tmp_path):
+    actual = trace
+    monkeypatch.setattr("s2vt_model.trace.trace", endless)
+    send(page, film(tmp_path / "film.webm", "VP80"))
+    page.locator("#trace-status .message", has_text="word 1 of many").wait_for()
+    monkeypatch.setattr("s2vt_model.trace.trace", actual)
+    (tmp_path / "notes.mp4").write_text("no film at all")
+    send(page, tmp_path / "notes.mp4")
+    page.locator("#status .message", has_text="“notes.mp4” ").wait_for()
+    page.locator(".trace[aria-busy=false] .plot svg").first.wait_for()
+    assert page.locator(".coming").is_hidden()
+    assert page.locator(".name").inner_text() == "film.webm"
+
+
 # --- the looks -------------------------------------------------------------------------------
 
 
@@ -403,7 +417,10 @@ def test_a_stored_record_has_a_picture_for_every_frame():
     for example in EXAMPLES:
         record = stored_record(example, None)
         assert len({frame["image"] for frame in record["frames"]}) > 1
-        assert math.isclose(record["candidates"][0]["prob"], math.exp(record["trace"]["log_prob"]))
+        (sentence,) = record["candidates"]
+        assert math.isclose(sentence["prob"], math.exp(record["trace"]["log_prob"]))
+        whole = math.prod([*(word["prob"] for word in sentence["words"]), sentence["end"]])
+        assert math.isclose(whole, sentence["prob"], rel_tol=1e-4)
     assert stored_record(EXAMPLES[0], "gru") is None
 
 
@@ -431,6 +448,7 @@ def sentences(page):
 )
 def test_another_film_is_shown_beside_the_first(shown, button, title):
     open_row(shown, "what-if")
+    assert shown.locator(".endings").input_value() != str(COCKATOO)  # its own ending would change nothing
     wonder(shown, button)
     assert title in shown.locator(".side h4").nth(1).inner_text()
     assert shown.locator(".side-map svg").count() == 2

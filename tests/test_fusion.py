@@ -150,8 +150,8 @@ def test_a_set_goes_on_with_the_streams_that_can_run_and_says_so():
     fused = with_backbones(Random, Blind)
     seen = finish(fused.look("demo/examples/dog.mp4"))
     assert set(seen.features) == {"rgb"}
-    assert seen.usage().startswith("The model saw 5 of 46 frames")
-    assert "The motion stream was left out: it has a single frame." in seen.usage()
+    assert fused.usage(seen.clips, seen.features).startswith("The model saw 5 of 46 frames")
+    assert seen.left_out == {"motion": "The motion stream was left out: it has a single frame. Give it a longer part."}
     alone = writing_only(rgb=checkpoint("rgb")).write(seen.features)
     assert fused.write(seen.features).best.text == alone.best.text
 

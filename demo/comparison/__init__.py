@@ -87,8 +87,9 @@ def _row(engine: Engine, model: Model, watched: Watched) -> Work[tuple[Row, Watc
         "seconds_to_look": sum(found.seconds.values()) if found.seconds else None,
         "note": " ".join(found.left_out),
     }
-    # The same object where nothing was found out: Gradio must see no change.
-    return row, replace(watched, views=found.views, scenes=found.scenes) if found.seconds else watched
+    if not found.seconds:
+        return row, watched  # the same object where nothing was found out: Gradio must see no change
+    return row, replace(watched, views=found.views, clips=found.clips, scenes=found.scenes)
 
 
 def _failed(model: Model, sentence: str) -> Row:

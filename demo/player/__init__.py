@@ -4,11 +4,13 @@ What script.js is told is plain JSON, without tensors. It is one of a few messag
 
     name, video, is_preview, preview_until_s                 which file plays, and whether it is a preview
     is_stored                                                true where it comes with the page, not from a model
-    endings[]                                                titles of the clips whose endings a what-if may take
-    look, usage, frames[{time_s, image}]                     the frames of one look at the video
+    endings[{title, is_on_show}]                             clips whose endings a what-if may take
+    look, frames[{time_s, image}]                            the frames of one look at the video
+    usage                                                    which frames were used, in words
     seconds{read, features}                                  what that took; null where all was known
-    method, ranking, candidates[{text, prob, finished, words[{text, prob}]}], seconds_to_write
-                                                             of one decoding, the best sentence first
+    method, ranking, candidates[{text, prob, finished, words[{text, prob}], end}], seconds_to_write
+                                                             of one decoding, the best sentence first; end: how
+                                                             probable it was after the last word, null where it was cut
 
 The others are described in demo/motion.py and demo/tracing.py: the frames' motion by one algorithm, the trace of
 the best sentence, the answer to a what-if. They come apart from the record, which a moved slider sends anew.
@@ -55,7 +57,6 @@ def scene_of(clip: Clip) -> dict[str, Any]:
     """The frames of one look at a video, for the player."""
     return {
         "look": uuid.uuid4().hex,  # the player redraws the frames only where this changes
-        "usage": clip.usage(),
         "frames": [
             {"time_s": time_s, "image": thumbnail(frame)}
             for time_s, frame in zip(clip.times_s, clip.frames, strict=True)
@@ -84,11 +85,13 @@ def said_of(method: str, beam_width: int, temperature: float, seed: int) -> str:
 
 def _ranking(options: DecodingOptions) -> str:
     """Why the sentences of a beam are in this order, in words: their probabilities often are not."""
-    if options.method != "beam" or options.length_exponent == 0:
+    if options.method != "beam":
         return ""
+    if options.length_exponent == 0:
+        return "The most probable first."
     return (
-        f"Ordered by log-probability, divided by length to the power of {options.length_exponent:g}: probability "
-        "alone favours short sentences."
+        f"Best first, by log-probability divided by length (the end counts) to the power of {options.length_exponent:g}."
+        " Every word makes a sentence less probable; the division lifts long ones above shorter, more probable ones."
     )
 
 
@@ -114,9 +117,11 @@ def _data_uri(kind: str, file: np.ndarray) -> str:
 
 
 def _sentence(caption: Caption) -> dict[str, Any]:
+    end_log_prob = caption.log_prob - sum(word.log_prob for word in caption.words)
     return {
         "text": caption.text,
         "prob": math.exp(caption.log_prob),
         "finished": caption.finished,
         "words": [{"text": word.text, "prob": math.exp(word.log_prob)} for word in caption.words],
+        "end": math.exp(min(end_log_prob, 0.0)) if caption.finished else None,
     }

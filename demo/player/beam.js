@@ -15,7 +15,8 @@ function beamRow(view) {
 
     draw() {
       const { trace } = view;
-      const { text, faint, line, accent } = ink();
+      const { text, faint, line, page, accent } = ink();
+      const halo = { stroke: page, "stroke-width": 5, "paint-order": "stroke" }; // others' curves pass behind a score
       const steps = [];
       const places = trace.beam.map((node) => {
         const column = (steps[node.step] ??= []);
@@ -61,7 +62,7 @@ function beamRow(view) {
         if (node.fate === "finished")
           names.push(
             svg("circle", { cx: x - 6, cy: y, r: 3, fill: node.chosen ? accent : text }),
-            label(x + STEP_PX - 32, y, tidy(node.score), { ...look, "font-size": 10 }), // nothing goes on from here
+            label(x + STEP_PX - 34, y, tidy(node.score), { ...look, ...halo, "font-size": 10 }), // nothing goes on from here
           );
       });
       const score = (node) =>

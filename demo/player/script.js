@@ -21,7 +21,7 @@ function drawSentence() {
   const sentence = record.candidates[chosen];
   $(".caption").textContent = sentence.text + (sentence.finished ? "" : " …");
   $(".eyebrow").textContent = `The caption · ${record.method}`;
-  words.draw(sentence.words);
+  words.draw(sentence.words, sentence.end);
   $(".untraced").hidden = !panel.original || chosenIsTraced();
   panel.redraw();
   $(".others ol")

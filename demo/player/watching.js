@@ -91,8 +91,8 @@ function watchingRow(view) {
       list.replaceChildren(
         ...spans.map(({ caption, from, until }, i) => {
           const item = make("li", "");
-          const [first, last] = [watching[from].time_s, watching[until].time_s];
-          const when = first === last ? `${first.toFixed(1)} s` : `${first.toFixed(1)}–${last.toFixed(1)} s`;
+          const [first, next] = [watching[from].time_s, watching[until + 1]?.time_s ?? axis.end_s];
+          const when = `${first.toFixed(1)}–${next.toFixed(1)} s`;
           item.append(
             makeButton("moment", make("span", "when", when), compared(caption, i ? spans[i - 1].caption : "")),
           );

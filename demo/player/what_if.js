@@ -99,15 +99,16 @@ function whatIf(panel, { onAsk }) {
 
   return {
     /** The clips whose endings there are. */
-    offer(titles) {
-      edits.disabled = !titles.length;
+    offer(endings) {
+      edits.disabled = !endings.length;
       $(".endings").replaceChildren(
-        ...titles.map((title, i) => {
+        ...endings.map(({ title }, i) => {
           const option = make("option", "", title);
           option.value = i;
           return option;
         }),
       );
+      $(".endings").selectedIndex = endings.findIndex(({ is_on_show }) => !is_on_show); // its own would change nothing
     },
     /** Times to begin with: the part that was read is left out, or ends, at its middle frame. */
     suggest(frames) {

@@ -12,11 +12,14 @@ function sentence({ onWord }) {
   });
 
   return {
-    draw(words) {
+    /** end: the probability that it ended after these words; null where it was cut. */
+    draw(words, end) {
+      const all = words.map((word) => ({ ...word, name: "word" }));
+      if (end !== null) all.push({ text: "(end)", prob: end, name: "word end" });
       list.replaceChildren(
-        ...words.map(({ text, prob }) => {
+        ...all.map(({ text, prob, name }) => {
           const chip = make("li", "");
-          const button = makeButton("word", make("b", "", text), make("span", "", percent(prob)), make("i", "gave"));
+          const button = makeButton(name, make("b", "", text), make("span", "", percent(prob)), make("i", "gave"));
           button.style.setProperty("--surprise", clamp(-Math.log(prob) / SURPRISE_NAT, 0, 1).toFixed(3));
           button.setAttribute("aria-pressed", "false");
           chip.append(button);

@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             label = f"{file}: " if several else ""
             print(label + captions.best.text, flush=True)
-            print(label + seen.usage(), file=sys.stderr, flush=True)
+            usage = captioner.usage(seen.clips, seen.features)
+            print(label + " ".join([usage, *seen.left_out.values()]), file=sys.stderr, flush=True)
     return 1 if failed else 0
 
 
