@@ -90,8 +90,9 @@ def _ranking(options: DecodingOptions) -> str:
     if options.length_exponent == 0:
         return "The most probable first."
     return (
-        f"Best first, by log-probability divided by length (the end counts) to the power of {options.length_exponent:g}."
-        " Every word makes a sentence less probable; the division lifts long ones above shorter, more probable ones."
+        "Best first, by log-probability divided by length (the end counts) to the power of "
+        f"{options.length_exponent:g}. Every word makes a sentence less probable; the division lifts long ones above "
+        "shorter, more probable ones."
     )
 
 
