@@ -341,7 +341,7 @@ class Page:
             self.status: silent(),
             self.panel: gr.Row(visible=True),
             self.comparison.button: gr.Button(visible=True),
-            self.trace.wish: TraceWish(record["look"], decoding, alpha),
+            **self.trace.wished(TraceWish(record["look"], decoding, alpha)),
         }
 
     def on_unplayable(self, watched: Watched) -> Iterator[Updates]:

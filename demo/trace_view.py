@@ -49,7 +49,7 @@ class TraceView:
         self.engine = engine
         self.player = player
         self.wish = gr.State(time_to_live=UPLOADS_LIFETIME_S)
-        self.unfinished = gr.State(time_to_live=UPLOADS_LIFETIME_S)  # a wish under way, or cut short by another look
+        self.unfinished = gr.State(time_to_live=UPLOADS_LIFETIME_S)  # a wish that waits, is under way or was cut short
         with gr.Row(elem_id="trace-progress", elem_classes="progress"):
             self.status = status("trace-status", STAGES)
             self.stop = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=84)
@@ -80,6 +80,10 @@ class TraceView:
             self.unfinished: None,
         }
 
+    def wished(self, wish: TraceWish) -> dict[Any, Any]:
+        """Updates for when a caption is on show."""
+        return {self.wish: wish, self.unfinished: wish}
+
     def resumed(self, unfinished: TraceWish | None) -> dict[Any, Any]:
         """Updates for when another look came to nothing: the trace that it cut short is made after all."""
         return {self.wish: replace(unfinished)} if unfinished else {}
@@ -95,7 +99,7 @@ class TraceView:
         if wish.look != watched.scene["look"]:
             yield self.ended(silent())  # another video came while this wish waited for its turn
             return
-        yield {self.stop: gr.Button(visible=True), self.unfinished: wish}
+        yield {self.stop: gr.Button(visible=True)}
         try:
             for is_partial in (True, False):
                 work = trace_message(self.engine, watched, wish.options, wish.shares, is_partial)
