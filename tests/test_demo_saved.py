@@ -204,6 +204,16 @@ def test_streams_and_cells_of_all_kinds_are_shown(shown, cell):
 
 
 @needs_chromium
+def test_of_a_memory_without_a_reading_stage_none_is_told(shown):
+    trace = made_trace()
+    assert "first reading the frames" in shown(trace).locator("details[data-row=gates] summary").inner_text()
+    (stream,) = trace["streams"]
+    stream |= {"architecture": "mean_pool", "encoding_steps": 0, "reading_order": []}
+    stream["layers"] = [layer | {"survival": None, "log_survival": None} for layer in stream["layers"]]
+    assert shown(trace).locator("details[data-row=gates] summary").inner_text().endswith("did at every step.")
+
+
+@needs_chromium
 def test_a_row_with_nothing_to_show_is_not_there_to_be_opened(opened, tmp_path):
     file, page = tmp_path / "trace.json", tmp_path / "page.html"
     file.write_text(json.dumps(made_trace(cell="rnn") | {"watching": [], "beam": []}), encoding="utf-8")

@@ -14,9 +14,10 @@ const QUANTITIES = {
 };
 const SUMMARY_PX = 40;
 
-/** The page's words for what a cell has: of each [data-cell] text the one of this cell. */
-function speakOf(cell) {
+/** The page's words for what a cell has: of each [data-cell] text the one of this cell; and for whether it reads. */
+function speakOf({ cell, encoding_steps }) {
   for (const text of all("[data-cell]")) text.hidden = text.dataset.cell !== cell;
+  $("[data-reads]").hidden = !encoding_steps; // mean pooling has no reading stage
 }
 
 function gatesRow(view) {

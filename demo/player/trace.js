@@ -94,7 +94,7 @@ function tracePanel({ strip, words, isOnShow, onSeek, onOtherWord, canAsk }) {
     const found = view.stream.attribution[view.methodIndex];
     view.map = found ? paintable(view.method, found.values) : null;
     position = null;
-    speakOf(view.stream.cell);
+    speakOf(view.stream);
     sections.forEach(drawRow);
     words.choose(isAbove() ? view.word : null);
     light();
